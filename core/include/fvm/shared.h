@@ -1,0 +1,63 @@
+/* The block of memory that all processes of a running VM share: configuration, the
+ * writer's lock, and the change index.
+ *
+ * The launcher builds it natively as a file in the run-time folder when the VM starts
+ * (from the VM's log), the monitor and the guests map that file. */
+#ifndef FVM_SHARED_H
+#define FVM_SHARED_H
+
+#include "fvm/types.h"
+
+#define FVM_SHARED_MAGIC   0x304d5646U /* "FVM0" */
+#define FVM_SHARED_VERSION 1U
+/* The file is sparse: only what is used takes memory. */
+#define FVM_SHARED_SIZE         ((uint64_t)1 << 30)
+#define FVM_SHARED_CONFIG_OFFSET ((uint64_t)64 << 10)  /* room for 192 KiB */
+#define FVM_SHARED_INDEX_OFFSET ((uint64_t)256 << 10)
+
+#define FVM_NT_PATH_MAX 4096 /* code units of one configured path */
+
+struct fvm_shared_path {
+    uint32_t len; /* code units, without terminator */
+    fvm_wchar text[FVM_NT_PATH_MAX];
+};
+
+struct fvm_shared {
+    uint32_t magic, version;
+    uint64_t size, index_offset, index_size;
+    /* What the index holds besides the log's records (aliases of drives and folders, the
+     * workspace itself as hidden), as a log of its own with header: an index is built by
+     * replaying these bytes and then the VM's log. Lies in the block at this offset. */
+    uint32_t config_offset, config_len;
+    fvm_wchar vm_name[256];
+    uint32_t vm_name_len;
+    uint32_t host_has_z; /* drive Z: is the Unix root, so \??\unix\x is Z:\x */
+    /* NT names with the prefix \??\unix\ and without a trailing backslash */
+    struct fvm_shared_path workspace; /* ...\vms\<id>: holds fs, tmp, log, events */
+    /* The same folder as the host would report it in canonical form ("Z:\..."): what lies
+     * below it is never shown to the guest as such. */
+    struct fvm_shared_path workspace_canon;
+    struct fvm_shared_path events; /* the event log, "\??\unix\..." */
+
+    /* Writer's lock: thread id of the owner, 0 when free (see guest/file/lock.c). */
+    volatile uint32_t lock_owner;
+    volatile uint32_t lock_owner_pid;
+    volatile uint64_t log_tail; /* bytes of the log that are valid */
+    volatile uint64_t log_seq;  /* sequence number of the last record */
+    volatile uint32_t tmp_seq;  /* makes names in tmp unique */
+    volatile uint32_t read_only; /* a write of the log failed: nothing more is changed */
+
+    /* Guest faults, for the monitor to tell the user (see guest/boot/fault.c). */
+    volatile uint32_t fault_count;
+    struct fvm_fault {
+        uint32_t pid, code;
+        uint64_t address, access; /* absolute; address of the data touched */
+        uint64_t guest_base;
+        fvm_wchar image[260];
+    } fault;
+    /* Refusals, for the monitor's summary; the event log has the details. */
+    volatile uint32_t event_count;
+    volatile uint32_t process_count; /* processes that the guest was put into, ever */
+};
+
+#endif
