@@ -16,6 +16,8 @@ uint64_t fvm_index_used(const struct fvm_index *ix)
 
 uint32_t fvm_index_nodes(const struct fvm_index *ix) { return ix->node_count; }
 
+bool fvm_index_has_origins(const struct fvm_index *ix) { return ix->origin_count != 0; }
+
 uint32_t fvm_index_read_begin(const struct fvm_index *ix)
 {
     return __atomic_load_n(&ix->seq, __ATOMIC_ACQUIRE);

@@ -79,6 +79,9 @@ bool fvm_index_busy(const struct fvm_index *ix);
 /* Number of bytes in use (for reports) and of nodes. */
 uint64_t fvm_index_used(const struct fvm_index *ix);
 uint32_t fvm_index_nodes(const struct fvm_index *ix);
+/* False when nothing of the base is seen at another place: fvm_index_base_to_view() then
+ * changes no path. */
+bool fvm_index_has_origins(const struct fvm_index *ix);
 
 /* Sequence lock. begin returns the sequence; an odd one means that a writer is at work
  * (or died at it: fvm_index_busy()). retry is true when the look-up must be done again. */

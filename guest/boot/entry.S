@@ -1,0 +1,124 @@
+/* The three places where the guest is entered in other ways than by a call, and the copy
+ * routine whose faults are expected.
+ *
+ * Frames of the exception dispatcher, from Wine's and Windows' x64 layout: RSP points to
+ * the CONTEXT (Rip at 0xf8), the EXCEPTION_RECORD lies at 0x4f0. */
+#define BASE 0x2f0000000000
+
+    .text
+
+/* --- boot blob ----------------------------------------------------------------------- *
+ * Runs over LdrInitializeThunk in a new process, before any other code of it. On entry:
+ * rsp as after a call, rcx the start CONTEXT. Position independent; struct guest_blob
+ * follows at guest_blob_code_end. The stack is left as fvm_guest_boot expects it. */
+    .globl guest_blob_code, guest_blob_code_end
+    .p2align 4
+guest_blob_code:
+    pushq %rcx
+    pushq %rdx
+    pushq %r8
+    pushq %r9
+    subq $0x68, %rsp
+    leaq guest_blob_code_end(%rip), %rbx
+    movq 16(%rbx), %rax
+    movq %rax, 0x50(%rsp)           /* base: in and out */
+    xorl %eax, %eax
+    movq %rax, 0x58(%rsp)           /* size: all */
+    movq 32(%rbx), %rcx             /* section */
+    movq $-1, %rdx                  /* this process */
+    leaq 0x50(%rsp), %r8
+    xorl %r9d, %r9d                 /* zero bits */
+    movq %rax, 0x20(%rsp)           /* commit size */
+    movq %rax, 0x28(%rsp)           /* offset */
+    leaq 0x58(%rsp), %rax
+    movq %rax, 0x30(%rsp)           /* size */
+    movq $1, 0x38(%rsp)             /* ViewShare */
+    movq $0, 0x40(%rsp)             /* allocation type */
+    movq $0x80, 0x48(%rsp)          /* PAGE_EXECUTE_WRITECOPY */
+    call *0(%rbx)
+    testl %eax, %eax
+    js 1f
+    movq %rbx, %rcx
+    jmp *24(%rbx)
+1:  movq $-1, %rcx
+    movl $0xe0f40001, %edx          /* GUEST_BOOT_FAILED | GUEST_BOOT_MAP_IMAGE */
+    call *8(%rbx)
+    int3
+    .p2align 3, 0xcc
+guest_blob_code_end:
+
+/* --- boot ---------------------------------------------------------------------------- *
+ * rcx: struct guest_blob, which is gone when guest_boot_process returns. */
+    .globl fvm_guest_boot
+    .def fvm_guest_boot; .scl 2; .type 32; .endef
+    .p2align 4
+fvm_guest_boot:
+    call guest_boot_process
+    addq $0x68, %rsp
+    popq %r9
+    popq %r8
+    popq %rdx
+    popq %rcx
+    jmp *%rax
+
+/* --- exceptions ---------------------------------------------------------------------- *
+ * Stands in front of the host's KiUserExceptionDispatcher. */
+    .globl guest_exception_entry, guest_dispatcher_saved
+    .def guest_exception_entry; .scl 2; .type 32; .endef
+    .p2align 4
+guest_exception_entry:
+    movabsq $BASE, %rax
+    movq 0xf8(%rsp), %rcx
+    subq %rax, %rcx
+    movl guest_image_size(%rip), %eax
+    cmpq %rax, %rcx
+    jb 1f
+guest_dispatcher_saved:             /* written by guest_hooks_prepare: sets flags */
+    .fill 16, 1, 0xcc
+    movq guest_dispatcher_rest(%rip), %rax
+    jmp *%rax
+1:  movq %rsp, %rcx
+    leaq 0x4f0(%rsp), %rdx
+    subq $0x20, %rsp
+    call guest_fault
+    addq $0x20, %rsp
+    jmp guest_dispatcher_saved
+
+/* --- copying ------------------------------------------------------------------------- *
+ * bool guest_copy(void *dst, const void *src, size_t size) */
+    .globl guest_copy, guest_copy_start, guest_copy_end, guest_copy_fail
+    .def guest_copy; .scl 2; .type 32; .endef
+    .seh_proc guest_copy
+    .p2align 4
+guest_copy:
+    pushq %rdi
+    .seh_pushreg %rdi
+    pushq %rsi
+    .seh_pushreg %rsi
+    .seh_endprologue
+    movq %rcx, %rdi
+    movq %rdx, %rsi
+guest_copy_start:
+    cmpq $64, %r8
+    ja 2f
+1:  subq $8, %r8                    /* small blocks: structures of a few words */
+    jb 3f
+    movq (%rsi), %rax
+    movq %rax, (%rdi)
+    addq $8, %rsi
+    addq $8, %rdi
+    jmp 1b
+3:  addq $8, %r8
+2:  movq %r8, %rcx
+    rep movsb
+guest_copy_end:
+    movl $1, %eax
+    popq %rsi
+    popq %rdi
+    ret
+guest_copy_fail:
+    xorl %eax, %eax
+    popq %rsi
+    popq %rdi
+    ret
+    .seh_endproc

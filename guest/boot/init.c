@@ -1,0 +1,178 @@
+/* The first code of every process of the VM. */
+#include "guest_boot.h"
+
+struct fvm_shared *guest_shared;
+struct fvm_index *guest_index;
+HANDLE guest_shared_section, guest_image_section;
+uint32_t guest_image_size;
+bool guest_attached;
+
+/* The block is mapped in parts as they are touched: the host keeps a byte of its own for
+ * each mapped page, and most VMs use little of the index. */
+#define SHARED_PART ((uint64_t)16 << 20)
+
+bool guest_is_own_handle(HANDLE handle)
+{
+    /* the lowest two bits of a handle are the program's to use */
+    uintptr_t value = (uintptr_t)handle & ~(uintptr_t)3;
+
+    return value && (value == (uintptr_t)guest_shared_section ||
+                     value == (uintptr_t)guest_image_section);
+}
+
+bool guest_shared_map(uintptr_t address)
+{
+    uint64_t part = (address - GUEST_SHARED_BASE) / SHARED_PART * SHARED_PART;
+    void *at = (void *)(uintptr_t)(GUEST_SHARED_BASE + part);
+    uint64_t all = guest_shared ? guest_shared->size : FVM_SHARED_SIZE;
+    LARGE_INTEGER offset = {.QuadPart = (LONGLONG)part};
+    SIZE_T size = SHARED_PART;
+
+    if (address < GUEST_SHARED_BASE || part >= all)
+        return false;
+    if (size > all - part)
+        size = all - part;
+
+    NTSTATUS status = guest_raw.map_view(guest_shared_section, NT_CURRENT_PROCESS, &at, 0, 0,
+                                         &offset, &size, 1 /* ViewShare */, 0, PAGE_READWRITE);
+
+    /* another thread may have been faster */
+    return status >= 0 || (status == NT_CONFLICTING_ADDRESSES && guest_shared);
+}
+
+void guest_boot_fail(enum guest_boot_step step)
+{
+    for (;;)
+        guest_raw.terminate_process(NT_CURRENT_PROCESS, (NTSTATUS)(GUEST_BOOT_FAILED | step));
+}
+
+/* Maps the shared block and gives its state to this process. Returns 0 or the step that
+ * failed. */
+static uint32_t map_shared(HANDLE image, HANDLE shared)
+{
+    struct fvm_shared *block = (struct fvm_shared *)GUEST_SHARED_BASE;
+
+    guest_image_section = image;
+    guest_shared_section = shared;
+    if (!guest_shared_map(GUEST_SHARED_BASE))
+        return GUEST_BOOT_MAP_SHARED;
+    if (block->magic != FVM_SHARED_MAGIC || block->version != FVM_SHARED_VERSION)
+        return GUEST_BOOT_VERSION;
+    guest_shared = block;
+    guest_index = (struct fvm_index *)((uint8_t *)block + block->index_offset);
+    return 0;
+}
+
+/* The host starts a private program by its real name; ntdll is about to take the name for
+ * the module list, the search path and the program's own eyes. */
+static void restore_image_name(void)
+{
+    struct nt_process_parameters *params = nt_peb()->parameters;
+    UNICODE_STRING *name = params ? &params->image_path : NULL;
+    uint32_t len = name ? name->Length / sizeof(WCHAR) : 0;
+    fvm_wchar *buffer, *view;
+    const uint32_t half = GUEST_SCRATCH_SIZE / 2 / sizeof(fvm_wchar);
+    static const fvm_wchar prefix[] = {'\\', '?', '?', '\\'};
+
+    if (!len || len > 32767 || !name->Buffer)
+        return;
+    buffer = guest_scratch_get();
+    if (!buffer)
+        guest_boot_fail(GUEST_BOOT_MEMORY);
+    view = buffer + half;
+
+    /* "C:\x" -> "\??\C:\x", "\\?\unix\x" -> "\??\unix\x" */
+    uint32_t skip = len > 4 && name->Buffer[0] == '\\' && name->Buffer[1] == '\\' &&
+                            name->Buffer[2] == '?' && name->Buffer[3] == '\\'
+                        ? 4
+                        : 0;
+
+    memcpy(buffer, prefix, sizeof(prefix));
+    memcpy(buffer + 4, name->Buffer + skip, (len - skip) * sizeof(WCHAR));
+
+    uint32_t n = guest_file_view_name((struct fvm_wstr){buffer, len - skip + 4}, view, half - 1);
+
+    if (n > 4) {
+        bool drive = n > 6 && view[5] == ':';
+        fvm_wchar *text = drive ? view + 4 : view;
+
+        if (drive)
+            n -= 4;
+        else
+            view[1] = '\\'; /* "\\?\" */
+        text[n] = 0;
+        if ((n + 1) * sizeof(WCHAR) > name->MaximumLength) {
+            WCHAR *own = guest_alloc((n + 1) * sizeof(WCHAR));
+
+            if (!own)
+                guest_boot_fail(GUEST_BOOT_MEMORY);
+            name->Buffer = own;
+            name->MaximumLength = (USHORT)((n + 1) * sizeof(WCHAR));
+        }
+        memcpy(name->Buffer, text, (n + 1) * sizeof(WCHAR));
+        name->Length = (USHORT)(n * sizeof(WCHAR));
+    }
+    guest_scratch_put(buffer);
+}
+
+void *guest_boot_process(const struct guest_blob *blob)
+{
+    HANDLE image = (HANDLE)(uintptr_t)blob->image_section;
+    HANDLE shared = (HANDLE)(uintptr_t)blob->shared_section;
+    uint32_t failed = map_shared(image, shared);
+
+    if (failed)
+        guest_boot_fail(failed);
+    if (!guest_hooks_install(true))
+        guest_boot_fail(GUEST_BOOT_PROTECT);
+    guest_file_init();
+    restore_image_name();
+    __atomic_fetch_add(&guest_shared->process_count, 1, __ATOMIC_RELAXED);
+    return guest_host.init_thunk;
+}
+
+static void set_error(struct guest_error *error, NTSTATUS status, const char *where)
+{
+    size_t i = 0;
+
+    error->status = status;
+    for (; where[i] && i + 1 < sizeof(error->where); i++)
+        error->where[i] = where[i];
+    error->where[i] = 0;
+}
+
+__declspec(dllexport) bool fvm_guest_prepare(uint32_t version, void *ntdll,
+                                             struct guest_error *error);
+__declspec(dllexport) bool fvm_guest_attach(void *image_section, void *shared_section,
+                                            struct guest_error *error);
+
+bool fvm_guest_prepare(uint32_t version, void *ntdll, struct guest_error *error)
+{
+    const uint8_t *base = (const uint8_t *)GUEST_BASE;
+    const IMAGE_NT_HEADERS64 *nt =
+        (const void *)(base + ((const IMAGE_DOS_HEADER *)base)->e_lfanew);
+
+    if (version != GUEST_API_VERSION) {
+        set_error(error, NT_REVISION_MISMATCH, "version of the monitor");
+        return false;
+    }
+    guest_image_size = nt->OptionalHeader.SizeOfImage;
+    return guest_hooks_prepare(ntdll, error);
+}
+
+bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_error *error)
+{
+    uint32_t failed = map_shared(image_section, shared_section);
+
+    if (failed) {
+        set_error(error, (NTSTATUS)(GUEST_BOOT_FAILED | failed), "shared block");
+        return false;
+    }
+    guest_attached = true;
+    guest_file_init();
+    if (!guest_hooks_install(false)) {
+        set_error(error, NT_ACCESS_DENIED, "code of ntdll");
+        return false;
+    }
+    return true;
+}

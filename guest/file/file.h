@@ -1,0 +1,188 @@
+/* Inside of the file namespace. */
+#ifndef GUEST_FILE_H
+#define GUEST_FILE_H
+
+#include "guest.h"
+#include "guest_nt.h"
+#include "fvm/fold.h"
+#include "fvm/index.h"
+#include "fvm/log.h"
+#include "fvm/path.h"
+#include "nt_file.h"
+
+/* --- state.c: the host's own calls behind our hooks -------------------------------------- */
+struct file_real {
+    NTSTATUS(NTAPI *create)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *,
+                            LARGE_INTEGER *, ULONG, ULONG, ULONG, ULONG, void *, ULONG);
+    NTSTATUS(NTAPI *open)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, ULONG,
+                          ULONG);
+    NTSTATUS(NTAPI *remove)(OBJECT_ATTRIBUTES *);
+    NTSTATUS(NTAPI *query_attributes)(OBJECT_ATTRIBUTES *, FILE_BASIC_INFORMATION *);
+    NTSTATUS(NTAPI *query_full_attributes)(OBJECT_ATTRIBUTES *, FILE_NETWORK_OPEN_INFORMATION *);
+    NTSTATUS(NTAPI *query_directory)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *,
+                                     ULONG, ULONG, BOOLEAN, UNICODE_STRING *, BOOLEAN);
+    NTSTATUS(NTAPI *query_information)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+    NTSTATUS(NTAPI *set_information)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+    NTSTATUS(NTAPI *query_volume)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+    NTSTATUS(NTAPI *close)(HANDLE);
+    NTSTATUS(NTAPI *duplicate)(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
+    NTSTATUS(NTAPI *query_object)(HANDLE, ULONG, void *, ULONG, ULONG *);
+    NTSTATUS(NTAPI *query_memory)(HANDLE, const void *, ULONG, void *, SIZE_T, SIZE_T *);
+    NTSTATUS(NTAPI *suspend_thread)(HANDLE, ULONG *);
+    NTSTATUS(NTAPI *suspend_process)(HANDLE);
+    NTSTATUS(NTAPI *nt_to_unix)(const OBJECT_ATTRIBUTES *, char *, ULONG *, UINT);
+    NTSTATUS(NTAPI *unix_to_nt)(const char *, WCHAR *, ULONG *);
+};
+extern struct file_real file_real;
+
+/* --- resolve.c: from the program's name to what stands behind it --------------------------- */
+
+/* Buffers of one resolved name; all inside one scratch block. */
+#define FILE_NAME_CAP 32768U
+
+struct file_name {
+    void *scratch;
+    fvm_wchar *input; /* copy of the program's name, then the parsed view path */
+    struct fvm_lookup look;
+    bool trailing;  /* the name ended in a backslash */
+    bool rewritten; /* the host must get our spelling, not the program's */
+    bool by_id;     /* opened by file id: the name was found through the object */
+};
+
+enum file_kind {
+    FILE_IS_OTHER, /* not ours, or the host answers it with an error: pass the call on */
+    FILE_IS_NAMED, /* name->look says what it is */
+};
+
+/* Reads and looks up the name in attr (a pointer from the program). On FILE_IS_NAMED the
+ * caller ends with file_name_free(). options: FILE_OPEN_BY_FILE_ID counts. */
+enum file_kind file_resolve(const OBJECT_ATTRIBUTES *attr, ULONG options, struct file_name *name);
+/* The same for a counted string of the guest's own: an absolute NT name. */
+enum file_kind file_resolve_text(struct fvm_wstr nt, struct file_name *name);
+/* The same for a view path. False when there is no memory. */
+bool file_resolve_view(struct fvm_wstr view, struct file_name *name);
+/* What the handle's object is: its view path is looked up. real: true when the object is the
+ * VM's own (private file or folder). FILE_IS_OTHER when it is no file on a drive. */
+enum file_kind file_resolve_handle(HANDLE handle, struct file_name *name, bool *is_private);
+/* Looks up again, after a change by this or another process. */
+void file_lookup_again(struct file_name *name);
+void file_name_free(struct file_name *name);
+
+/* NT names, as OBJECT_ATTRIBUTES that keep everything else of from (which may be NULL).
+ * They use a buffer of the name: each call replaces what the last one made. */
+struct file_attr {
+    OBJECT_ATTRIBUTES attr;
+    UNICODE_STRING text;
+};
+bool file_attr_private(struct file_name *name, const OBJECT_ATTRIBUTES *from,
+                       struct file_attr *out);
+bool file_attr_base(struct file_name *name, const OBJECT_ATTRIBUTES *from, struct file_attr *out);
+
+static inline struct fvm_wstr file_canon(const struct file_name *name)
+{
+    return (struct fvm_wstr){name->look.canon, name->look.canon_len};
+}
+
+static inline struct fvm_wstr file_base(const struct file_name *name)
+{
+    return (struct fvm_wstr){name->look.base, name->look.base_len};
+}
+
+/* --- change.c: the writer's lock and the log ------------------------------------------------- */
+
+/* Takes the lock that serialises all changes of the VM. If the owner died, first repairs
+ * what it left. */
+void file_lock(void);
+void file_unlock(void);
+/* Writes the record and applies it. Under the lock. */
+NTSTATUS file_record(enum fvm_log_op op, uint32_t flags, struct fvm_wstr path,
+                     struct fvm_wstr other);
+/* In two steps, for changes whose middle is a rename on disk: the record is written first,
+ * so that a crash in between is finished by the next opener; then committed to the index or
+ * cancelled. */
+NTSTATUS file_record_begin(enum fvm_log_op op, uint32_t flags, struct fvm_wstr path,
+                           struct fvm_wstr other);
+void file_record_commit(void);
+void file_record_cancel(void);
+/* rename.c: the renaming on disk of a record that was written before its writer died. */
+void file_finish_rename(struct fvm_wstr from, struct fvm_wstr to);
+
+/* --- private.c: objects in the private tree -------------------------------------------------- */
+
+/* Makes sure that the folder that will hold name's own object exists. Under the lock. */
+NTSTATUS file_make_parent(struct file_name *name);
+/* Makes a private folder for the directory of the base that name is (copying times and
+ * attributes), and records it. Under the lock. */
+NTSTATUS file_make_container(struct file_name *name);
+/* Copies name's file from the base to the private tree and records it. data: with content;
+ * without, an empty file with the same attributes. Under the lock. */
+NTSTATUS file_copy_up(struct file_name *name, bool data);
+/* True when something lies at the name's place in the private tree. */
+bool file_private_exists(struct file_name *name);
+/* Nothing lies at the name's place: the status that says so, which depends on whether the
+ * directory is there in which it could lie. */
+NTSTATUS file_missing_status(struct file_name *name);
+/* True when something lies there in the base; *directory says what. */
+bool file_base_exists(struct file_name *name, bool *directory, NTSTATUS *status);
+/* Renames (FI_RENAME) or links (FI_LINK) the handle's object to an NT name. */
+NTSTATUS file_rename_handle(HANDLE handle, UNICODE_STRING *target, bool replace, ULONG class);
+/* Marks the handle's object for deletion at its close. */
+void file_delete_handle(HANDLE handle);
+/* Deletes the name's private object at once (folder or file), if it is there. */
+NTSTATUS file_delete_private(struct file_name *name);
+/* STATUS_SUCCESS when the directory shows no entry to the VM, STATUS_DIRECTORY_NOT_EMPTY
+ * when it does, or an error. */
+NTSTATUS file_directory_empty(struct file_name *name);
+/* Records that name is deleted: hidden when the base has something there, else forgotten.
+ * Under the lock. */
+NTSTATUS file_record_deleted(struct file_name *name);
+/* After a handle was closed that may have deleted its private file: records it if it did. */
+void file_closed_deleted(struct fvm_wstr view);
+
+/* --- handles.c: what is remembered about open handles ------------------------------------------ */
+struct file_listing;
+struct file_handle {
+    uint32_t references;
+    bool delete_on_close; /* look whether the private file is gone when this is closed */
+    bool hidden;          /* this handle deleted the base's object by hiding it */
+    struct file_listing *listing;
+    guest_lock lock; /* of the listing */
+    uint32_t view_len;
+    fvm_wchar view[]; /* canonical view path when it was opened */
+};
+/* Remembers handle with a view path (replacing what was known). NULL without memory. */
+struct file_handle *file_handle_add(HANDLE handle, struct fvm_wstr view);
+/* A reference to what is known of the handle, or NULL. End with file_handle_release(). */
+struct file_handle *file_handle_get(HANDLE handle);
+void file_handle_release(struct file_handle *h);
+/* Forgets the handle value; the entry lives on while it is referenced. Returns the entry
+ * with a reference, for work after the close, or NULL. */
+struct file_handle *file_handle_remove(HANDLE handle);
+
+/* --- listing.c ---------------------------------------------------------------------------------- */
+void file_listing_free(struct file_listing *listing);
+
+/* --- the hooks, one file per kind ------------------------------------------------------------------ */
+NTSTATUS NTAPI file_hook_create(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *,
+                                LARGE_INTEGER *, ULONG, ULONG, ULONG, ULONG, void *, ULONG);
+NTSTATUS NTAPI file_hook_open(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, ULONG,
+                              ULONG);
+NTSTATUS NTAPI file_hook_remove(OBJECT_ATTRIBUTES *);
+NTSTATUS NTAPI file_hook_query_attributes(OBJECT_ATTRIBUTES *, FILE_BASIC_INFORMATION *);
+NTSTATUS NTAPI file_hook_query_full_attributes(OBJECT_ATTRIBUTES *,
+                                               FILE_NETWORK_OPEN_INFORMATION *);
+NTSTATUS NTAPI file_hook_query_directory(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *,
+                                         ULONG, ULONG, BOOLEAN, UNICODE_STRING *, BOOLEAN);
+NTSTATUS NTAPI file_hook_query_information(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+NTSTATUS NTAPI file_hook_set_information(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+NTSTATUS NTAPI file_hook_query_volume(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+NTSTATUS NTAPI file_hook_query_object(HANDLE, ULONG, void *, ULONG, ULONG *);
+NTSTATUS NTAPI file_hook_query_memory(HANDLE, const void *, ULONG, void *, SIZE_T, SIZE_T *);
+NTSTATUS NTAPI file_hook_close(HANDLE);
+NTSTATUS NTAPI file_hook_duplicate(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
+NTSTATUS NTAPI file_hook_suspend_thread(HANDLE, ULONG *);
+NTSTATUS NTAPI file_hook_suspend_process(HANDLE);
+NTSTATUS NTAPI file_hook_nt_to_unix(const OBJECT_ATTRIBUTES *, char *, ULONG *, UINT);
+NTSTATUS NTAPI file_hook_unix_to_nt(const char *, WCHAR *, ULONG *);
+
+#endif

@@ -1,0 +1,137 @@
+/* What the guest remembers about open handles, and the end of handles. */
+#include "file.h"
+
+/* Handle values are small multiples of four: two levels of pointers, made as needed. */
+#define CHUNK_SLOTS 1024u
+#define CHUNKS      4096u
+
+static struct file_handle **volatile chunks[CHUNKS];
+static guest_lock table_lock;
+
+static struct file_handle **slot_of(HANDLE handle, bool make)
+{
+    uintptr_t index = (uintptr_t)handle >> 2;
+
+    if (index >= (uintptr_t)CHUNK_SLOTS * CHUNKS) return NULL; /* pseudo handles and nonsense */
+    struct file_handle **chunk = chunks[index / CHUNK_SLOTS];
+    if (!chunk) {
+        if (!make) return NULL;
+        struct file_handle **fresh = guest_alloc(CHUNK_SLOTS * sizeof *fresh);
+        if (!fresh) return NULL;
+        if (__atomic_compare_exchange_n(&chunks[index / CHUNK_SLOTS], &chunk, fresh, false,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            chunk = fresh;
+        else
+            guest_free(fresh);
+    }
+    return &chunk[index % CHUNK_SLOTS];
+}
+
+void file_handle_release(struct file_handle *h)
+{
+    if (!h || __atomic_sub_fetch(&h->references, 1, __ATOMIC_ACQ_REL)) return;
+    file_listing_free(h->listing);
+    guest_free(h);
+}
+
+static struct file_handle *replace(struct file_handle **slot, struct file_handle *h)
+{
+    guest_lock_acquire(&table_lock);
+    struct file_handle *old = *slot;
+    *slot = h;
+    guest_lock_release(&table_lock);
+    return old;
+}
+
+struct file_handle *file_handle_add(HANDLE handle, struct fvm_wstr view)
+{
+    struct file_handle **slot = slot_of(handle, true);
+    struct file_handle *h = slot ? guest_alloc(sizeof *h + view.len * sizeof(WCHAR)) : NULL;
+
+    if (!h) return NULL;
+    h->references = 2; /* the table's and the caller's */
+    h->view_len = view.len;
+    memcpy(h->view, view.ptr, view.len * sizeof(WCHAR));
+    file_handle_release(replace(slot, h));
+    return h;
+}
+
+struct file_handle *file_handle_get(HANDLE handle)
+{
+    struct file_handle **slot = slot_of(handle, false), *h = NULL;
+
+    if (!slot || !*slot) return NULL;
+    guest_lock_acquire(&table_lock);
+    h = *slot;
+    if (h) __atomic_add_fetch(&h->references, 1, __ATOMIC_RELAXED);
+    guest_lock_release(&table_lock);
+    return h;
+}
+
+struct file_handle *file_handle_remove(HANDLE handle)
+{
+    struct file_handle **slot = slot_of(handle, false);
+
+    if (!slot || !*slot) return NULL;
+    return replace(slot, NULL); /* the table's reference becomes the caller's */
+}
+
+/* Puts an entry back whose handle turned out to stay open. */
+static void put_back(HANDLE handle, struct file_handle *h)
+{
+    struct file_handle **slot = slot_of(handle, false);
+
+    file_handle_release(slot ? replace(slot, h) : h);
+}
+
+static void after_close(struct file_handle *h)
+{
+    if (h->delete_on_close)
+        file_closed_deleted((struct fvm_wstr){h->view, h->view_len});
+    file_handle_release(h);
+}
+
+NTSTATUS NTAPI file_hook_close(HANDLE handle)
+{
+    if (guest_is_own_handle(handle)) return NT_INVALID_HANDLE;
+    /* Removed before the close: afterwards another thread may be given the same value. */
+    struct file_handle *h = file_handle_remove(handle);
+    NTSTATUS status = file_real.close(handle);
+
+    if (h) {
+        if (status < 0) put_back(handle, h);
+        else after_close(h);
+    }
+    return status;
+}
+
+NTSTATUS NTAPI file_hook_duplicate(HANDLE source_process, HANDLE source, HANDLE target_process,
+                                   HANDLE *target, ACCESS_MASK access, ULONG attributes,
+                                   ULONG options)
+{
+    bool own = source_process == NT_CURRENT_PROCESS;
+    struct file_handle *h = NULL;
+    struct file_handle *copy = own ? file_handle_get(source) : NULL;
+
+    if (own && (options & DUPLICATE_CLOSE_SOURCE)) h = file_handle_remove(source);
+    NTSTATUS status = file_real.duplicate(source_process, source, target_process, target, access,
+                                          attributes, options);
+    HANDLE made;
+    if (status >= 0 && target_process == NT_CURRENT_PROCESS && target &&
+        guest_read(&made, target, sizeof made)) {
+        if (copy) {
+            struct file_handle *n =
+                file_handle_add(made, (struct fvm_wstr){copy->view, copy->view_len});
+            if (n) n->delete_on_close = copy->delete_on_close;
+            file_handle_release(n);
+        } else {
+            file_handle_release(file_handle_remove(made));
+        }
+    }
+    file_handle_release(copy);
+    if (h) {
+        if (status < 0) put_back(source, h);
+        else after_close(h);
+    }
+    return status;
+}

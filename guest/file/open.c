@@ -1,0 +1,357 @@
+/* NtCreateFile, NtOpenFile and NtDeleteFile. */
+#include "file.h"
+
+/* Rights whose use changes the file; with them it is opened as the VM's own. DELETE is not
+ * among them: deleting and renaming what lies in the base is a record, not a copy. */
+#define CHANGING                                                                                   \
+    (FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES | WRITE_DAC |      \
+     WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL | MAXIMUM_ALLOWED)
+#define READING (FILE_READ_DATA | FILE_EXECUTE | GENERIC_READ | GENERIC_EXECUTE)
+
+struct call {
+    HANDLE *handle;
+    ACCESS_MASK access;
+    OBJECT_ATTRIBUTES *attr;
+    IO_STATUS_BLOCK *io;
+    LARGE_INTEGER *allocation;
+    ULONG attributes, sharing, disposition, options;
+    void *ea;
+    ULONG ea_length;
+    bool again; /* the state changed under the call, or by it: decide anew */
+};
+
+static NTSTATUS decide_anew(struct call *c)
+{
+    c->again = true;
+    return STATUS_SUCCESS;
+}
+
+static bool creates(const struct call *c)
+{
+    return c->disposition != FILE_OPEN && c->disposition != FILE_OVERWRITE;
+}
+
+static bool truncates(const struct call *c)
+{
+    return c->disposition == FILE_SUPERSEDE || c->disposition == FILE_OVERWRITE ||
+           c->disposition == FILE_OVERWRITE_IF;
+}
+
+static NTSTATUS real_create(const struct call *c, OBJECT_ATTRIBUTES *attr)
+{
+    return file_real.create(c->handle, c->access, attr, c->io, c->allocation, c->attributes,
+                            c->sharing, c->disposition, c->options & ~FILE_OPEN_BY_FILE_ID, c->ea,
+                            c->ea_length);
+}
+
+/* The host's way to fail a call. */
+static NTSTATUS fail(const struct call *c, NTSTATUS status)
+{
+    HANDLE none = NULL;
+
+    if (!guest_write(c->handle, &none, sizeof none) ||
+        !guest_write(&c->io->Status, &status, sizeof status))
+        return NT_ACCESS_VIOLATION;
+    return status;
+}
+
+/* Keeps what later calls on the handle need to know. */
+static void remember(const struct call *c, const struct file_name *name)
+{
+    bool removes = c->options & FILE_DELETE_ON_CLOSE;
+    HANDLE handle;
+
+    if (!guest_read(&handle, c->handle, sizeof handle)) return;
+    if (removes || (c->options & FILE_DIRECTORY_FILE) ||
+        (name->look.flags & FVM_NODE_DIRECTORY)) {
+        struct file_handle *h = file_handle_add(handle, file_canon(name));
+        if (h && removes) h->delete_on_close = true;
+        file_handle_release(h);
+    } else {
+        file_handle_release(file_handle_remove(handle));
+    }
+}
+
+static NTSTATUS open_private(const struct call *c, struct file_name *name)
+{
+    struct file_attr attr;
+
+    if (!file_attr_private(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
+    NTSTATUS status = real_create(c, &attr.attr);
+    if (status == STATUS_SUCCESS) remember(c, name);
+    return status;
+}
+
+static NTSTATUS open_base(const struct call *c, struct file_name *name)
+{
+    NTSTATUS status;
+
+    if (name->look.verdict == FVM_PASS && !name->rewritten) {
+        status = real_create(c, c->attr);
+    } else {
+        struct file_attr attr;
+        if (!file_attr_base(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
+        status = real_create(c, &attr.attr);
+    }
+    if (status == STATUS_SUCCESS) remember(c, name);
+    return status;
+}
+
+/* Opens what the base has without the parts of the call that would change it: for the
+ * handle, or for the error that the host gives. */
+static NTSTATUS open_base_unchanged(const struct call *c, struct file_name *name)
+{
+    struct call plain = *c;
+
+    plain.disposition = FILE_OPEN;
+    plain.options &= ~(ULONG)FILE_DELETE_ON_CLOSE;
+    plain.access &= ~(ACCESS_MASK)CHANGING;
+    if (!plain.access) plain.access = FILE_READ_ATTRIBUTES;
+    return open_base(&plain, name);
+}
+
+/* Creates a new object of the VM's own. */
+static NTSTATUS create_private(struct call *c, struct file_name *name)
+{
+    struct fvm_wstr none = {0};
+    NTSTATUS status;
+    HANDLE handle;
+    bool directory, is_directory = c->options & FILE_DIRECTORY_FILE;
+
+    file_lock();
+    file_lookup_again(name);
+    bool vacant = name->look.verdict == FVM_ABSENT ||
+                  (name->look.verdict == FVM_PRIVATE && !file_private_exists(name)) ||
+                  ((name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE) &&
+                   !file_base_exists(name, &directory, &status) && status == ST_NAME_NOT_FOUND);
+    if (!vacant) {
+        file_unlock();
+        return decide_anew(c);
+    }
+    status = file_make_parent(name);
+    if (!status) {
+        struct file_attr attr;
+        if (!file_attr_private(name, c->attr, &attr)) {
+            status = ST_OBJECT_NAME_INVALID;
+        } else {
+            /* what a killed process left behind without a record does not exist */
+            if (c->disposition == FILE_CREATE && file_private_exists(name))
+                file_delete_private(name);
+            if (file_attr_private(name, c->attr, &attr)) status = real_create(c, &attr.attr);
+        }
+        if (status == STATUS_SUCCESS) {
+            status = file_record(FVM_LOG_PRIVATE, is_directory ? FVM_LOG_DIRECTORY : 0,
+                                 file_canon(name), none);
+            if (status) {
+                if (guest_read(&handle, c->handle, sizeof handle)) file_real.close(handle);
+                file_delete_private(name);
+            }
+        }
+    }
+    file_unlock();
+    if (status) return fail(c, status);
+    if (is_directory) name->look.flags |= FVM_NODE_DIRECTORY;
+    remember(c, name);
+    return status;
+}
+
+/* Deletes what the base shows under name: open says whether the call may, the record does
+ * it at once, so that a killed process cannot undo it. */
+static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directory)
+{
+    FILE_BASIC_INFORMATION info;
+    struct file_attr attr;
+    HANDLE handle;
+
+    if (!(c->access & (DELETE | GENERIC_ALL))) return fail(c, NT_INVALID_PARAMETER);
+    if (!directory && file_attr_base(name, NULL, &attr) &&
+        !file_real.query_attributes(&attr.attr, &info) &&
+        (info.FileAttributes & FILE_ATTRIBUTE_READONLY))
+        return fail(c, ST_CANNOT_DELETE);
+    NTSTATUS status = open_base_unchanged(c, name);
+    if (status) return status;
+    file_lock();
+    file_lookup_again(name);
+    if (name->look.base_len) {
+        if (directory) status = file_directory_empty(name);
+        if (!status) {
+            status = file_record_deleted(name);
+            if (!status && directory) file_delete_private(name);
+        } else if (status == ST_DIRECTORY_NOT_EMPTY) {
+            status = STATUS_SUCCESS; /* the host opens it and fails at the close, silently */
+        }
+    }
+    file_unlock();
+    if (status) {
+        if (guest_read(&handle, c->handle, sizeof handle)) file_real.close(handle);
+        return fail(c, status);
+    }
+    return status;
+}
+
+static NTSTATUS open_base_directory(struct call *c, struct file_name *name)
+{
+    if (c->disposition == FILE_CREATE) return fail(c, ST_NAME_COLLISION);
+    if (c->options & FILE_DELETE_ON_CLOSE) return delete_base(c, name, true);
+    if (truncates(c) || (c->options & FILE_NON_DIRECTORY_FILE)) {
+        /* errors all: the host says which, of a folder that may be asked */
+        struct file_attr attr;
+        NTSTATUS status;
+        file_lock();
+        file_lookup_again(name);
+        status = name->look.verdict == FVM_MERGED ? STATUS_SUCCESS : file_make_container(name);
+        file_unlock();
+        if (status) return fail(c, status);
+        if (!file_attr_private(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
+        status = real_create(c, &attr.attr);
+        if (!status) remember(c, name);
+        return status;
+    }
+    if (!(c->access & CHANGING)) return open_base_unchanged(c, name); /* FILE_OPEN_IF */
+    file_lock();
+    file_lookup_again(name);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE)
+        status = file_make_container(name);
+    file_unlock();
+    return status ? fail(c, status) : decide_anew(c);
+}
+
+static NTSTATUS open_base_file(struct call *c, struct file_name *name)
+{
+    if (c->disposition == FILE_CREATE) return fail(c, ST_NAME_COLLISION);
+    if ((c->options & FILE_DIRECTORY_FILE) || name->trailing) return open_base_unchanged(c, name);
+    bool changes = truncates(c) || (c->access & CHANGING);
+    if (c->options & FILE_DELETE_ON_CLOSE && !changes && !(c->access & READING))
+        return delete_base(c, name, false);
+    if (!changes && !(c->options & FILE_DELETE_ON_CLOSE)) return open_base_unchanged(c, name);
+
+    file_lock();
+    file_lookup_again(name);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE)
+        status = file_copy_up(name, !truncates(c));
+    file_unlock();
+    return status ? fail(c, status) : decide_anew(c);
+}
+
+/* The VM sees content of the base under this name. */
+static NTSTATUS open_over_base(struct call *c, struct file_name *name)
+{
+    bool plain = !creates(c) && !truncates(c) && !(c->access & CHANGING) &&
+                 !(c->options & FILE_DELETE_ON_CLOSE);
+    bool directory;
+    NTSTATUS status;
+
+    if (plain) {
+        /* An asynchronous handle to list a directory with is one to watch it by: changes of
+         * the VM show in its private folder. */
+        bool watches = (c->access & (FILE_LIST_DIRECTORY | GENERIC_READ)) &&
+                       (c->options & (FILE_DIRECTORY_FILE | FILE_OPEN_FOR_BACKUP_INTENT)) &&
+                       !(c->options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT |
+                                       FILE_NON_DIRECTORY_FILE));
+        if (name->look.verdict == FVM_MERGED) return open_private(c, name);
+        if (!watches || !file_base_exists(name, &directory, &status) || !directory)
+            return open_base(c, name);
+        file_lock();
+        file_lookup_again(name);
+        status = name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE
+                     ? file_make_container(name)
+                     : STATUS_SUCCESS;
+        file_unlock();
+        return status ? open_base(c, name) : decide_anew(c);
+    }
+    if (!file_base_exists(name, &directory, &status)) {
+        if (status != ST_NAME_NOT_FOUND) return open_base_unchanged(c, name);
+        return creates(c) ? create_private(c, name) : fail(c, status);
+    }
+    if (name->look.verdict == FVM_MERGED && !(c->options & FILE_DELETE_ON_CLOSE) &&
+        c->disposition != FILE_CREATE)
+        return open_private(c, name);
+    return directory ? open_base_directory(c, name) : open_base_file(c, name);
+}
+
+static NTSTATUS open_named(struct call *c, struct file_name *name)
+{
+    for (;;) {
+        NTSTATUS status = STATUS_SUCCESS;
+        c->again = false;
+        switch (name->look.verdict) {
+        case FVM_PASS:
+        case FVM_BASE:
+        case FVM_MERGED:
+            status = open_over_base(c, name);
+            break;
+        case FVM_PRIVATE:
+            if (!creates(c) || file_private_exists(name)) {
+                status = open_private(c, name);
+                if (status == ST_NAME_NOT_FOUND && !creates(c)) status = fail(c, file_missing_status(name));
+            } else {
+                status = create_private(c, name);
+            }
+            break;
+        case FVM_ABSENT:
+            status = creates(c) ? create_private(c, name) : fail(c, file_missing_status(name));
+            break;
+        case FVM_NO_PATH:
+            status = fail(c, ST_PATH_NOT_FOUND);
+            break;
+        }
+        if (!c->again) return status;
+        file_lookup_again(name);
+    }
+}
+
+NTSTATUS NTAPI file_hook_create(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attr,
+                                IO_STATUS_BLOCK *io, LARGE_INTEGER *allocation, ULONG attributes,
+                                ULONG sharing, ULONG disposition, ULONG options, void *ea,
+                                ULONG ea_length)
+{
+    struct call call = {handle,  access,      attr,    io, allocation, attributes,
+                        sharing, disposition, options, ea, ea_length,  false};
+    struct file_name name;
+
+    if (disposition > FILE_MAXIMUM_DISPOSITION ||
+        file_resolve(attr, options, &name) != FILE_IS_NAMED) {
+        NTSTATUS status = file_real.create(handle, access, attr, io, allocation, attributes,
+                                           sharing, disposition, options, ea, ea_length);
+        HANDLE opened;
+        if (status >= 0 && guest_read(&opened, handle, sizeof opened))
+            file_handle_release(file_handle_remove(opened));
+        return status;
+    }
+    NTSTATUS status = open_named(&call, &name);
+    file_name_free(&name);
+    return status;
+}
+
+NTSTATUS NTAPI file_hook_open(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attr,
+                              IO_STATUS_BLOCK *io, ULONG sharing, ULONG options)
+{
+    return file_hook_create(handle, access, attr, io, NULL, 0, sharing, FILE_OPEN, options, NULL,
+                            0);
+}
+
+NTSTATUS NTAPI file_hook_remove(OBJECT_ATTRIBUTES *attr)
+{
+    struct file_name name;
+    IO_STATUS_BLOCK io;
+    HANDLE handle;
+    NTSTATUS status;
+
+    if (file_resolve(attr, 0, &name) != FILE_IS_NAMED) return file_real.remove(attr);
+    /* as the host does it: an open with deletion at the close */
+    struct call call = {
+        .handle = &handle,
+        .access = DELETE,
+        .attr = attr,
+        .io = &io,
+        .sharing = FILE_SHARE_ALL,
+        .disposition = FILE_OPEN,
+        .options = FILE_DELETE_ON_CLOSE,
+    };
+    status = open_named(&call, &name);
+    file_name_free(&name);
+    if (!status) file_hook_close(handle);
+    return status;
+}

@@ -1,0 +1,314 @@
+/* Objects in the private tree: folders for directories of the base, copies of its files. */
+#include "file.h"
+
+#define COPY_ATTRIBUTES                                                                            \
+    (FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |                     \
+     FILE_ATTRIBUTE_ARCHIVE | FILE_ATTRIBUTE_TEMPORARY | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED)
+
+static NTSTATUS open_base(struct file_name *name, ACCESS_MASK access, ULONG options,
+                          HANDLE *handle)
+{
+    struct file_attr attr;
+    IO_STATUS_BLOCK io;
+
+    if (!file_attr_base(name, NULL, &attr)) return ST_OBJECT_NAME_INVALID;
+    return file_real.open(handle, access | SYNCHRONIZE, &attr.attr, &io, FILE_SHARE_ALL,
+                          options | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_FOR_BACKUP_INTENT);
+}
+
+/* Gives the last component of the name the spelling it has in the base. */
+static void spell_as_base(struct file_name *name, HANDLE base)
+{
+    struct file_name own;
+
+    /* the host's name of the object is looked up like any other and lies in own.input */
+    if (file_resolve_handle(base, &own, NULL) != FILE_IS_NAMED) return;
+    uint32_t last = fvm_path_parent(file_canon(name)), host = fvm_path_parent(file_canon(&own));
+    if (last && host && name->look.canon_len - last == own.look.canon_len - host &&
+        fvm_name_equal(name->look.canon + last, name->look.canon_len - last, own.look.canon + host,
+                       own.look.canon_len - host))
+        memcpy(name->look.canon + last, own.look.canon + host,
+               (name->look.canon_len - last) * sizeof(WCHAR));
+    file_name_free(&own);
+}
+
+static void copy_basic(HANDLE from, HANDLE to)
+{
+    FILE_BASIC_INFORMATION info;
+    IO_STATUS_BLOCK io;
+
+    if (file_real.query_information(from, &io, &info, sizeof info, FI_BASIC)) return;
+    info.ChangeTime.QuadPart = 0;
+    info.FileAttributes &= COPY_ATTRIBUTES;
+    if (!info.FileAttributes) info.FileAttributes = FILE_ATTRIBUTE_NORMAL;
+    file_real.set_information(to, &io, &info, sizeof info, FI_BASIC);
+}
+
+bool file_private_exists(struct file_name *name)
+{
+    FILE_BASIC_INFORMATION info;
+    struct file_attr attr;
+
+    return file_attr_private(name, NULL, &attr) &&
+           !file_real.query_attributes(&attr.attr, &info);
+}
+
+bool file_base_exists(struct file_name *name, bool *directory, NTSTATUS *status)
+{
+    FILE_BASIC_INFORMATION info;
+    struct file_attr attr;
+
+    *directory = false;
+    *status = ST_NAME_NOT_FOUND;
+    if (!name->look.base_len) return false;
+    if (!file_attr_base(name, NULL, &attr)) *status = ST_OBJECT_NAME_INVALID;
+    else *status = file_real.query_attributes(&attr.attr, &info);
+    /* "exists, but is neither file nor directory" */
+    if (*status == ST_INVALID_INFO_CLASS) return true;
+    if (*status) return false;
+    *directory = info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY;
+    return true;
+}
+
+NTSTATUS file_missing_status(struct file_name *name)
+{
+    struct fvm_wstr path = {name->look.canon, fvm_path_parent(file_canon(name))};
+    struct file_name parent;
+    NTSTATUS status = ST_NAME_NOT_FOUND;
+
+    if (!name->look.parent_private || !path.len || !file_resolve_view(path, &parent))
+        return status;
+    if (parent.look.verdict == FVM_PRIVATE && !file_private_exists(&parent))
+        status = ST_PATH_NOT_FOUND;
+    file_name_free(&parent);
+    return status;
+}
+
+/* Makes the private folder itself; its parent has one. */
+static NTSTATUS make_folder(struct file_name *name)
+{
+    struct file_attr attr;
+    IO_STATUS_BLOCK io;
+    HANDLE base, folder;
+    bool trailing = name->trailing;
+    NTSTATUS status;
+
+    name->trailing = false;
+    status = open_base(name, FILE_READ_ATTRIBUTES, FILE_DIRECTORY_FILE, &base);
+    if (!status) {
+        spell_as_base(name, base);
+        status = file_attr_private(name, NULL, &attr) ? STATUS_SUCCESS : ST_OBJECT_NAME_INVALID;
+        if (!status)
+            status = file_real.create(&folder, FILE_WRITE_ATTRIBUTES | SYNCHRONIZE, &attr.attr, &io,
+                                      NULL, 0, FILE_SHARE_ALL, FILE_OPEN_IF,
+                                      FILE_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0);
+        if (!status) {
+            copy_basic(base, folder);
+            file_real.close(folder);
+            status = file_record(FVM_LOG_CONTAINER, 0, file_canon(name), (struct fvm_wstr){0});
+        }
+        file_real.close(base);
+    } else if (status == ST_NAME_NOT_FOUND) {
+        status = ST_PATH_NOT_FOUND;
+    }
+    name->trailing = trailing;
+    return status;
+}
+
+/* Makes the private folders of the first len units of name's path, from the root on. */
+static NTSTATUS make_folders(struct fvm_wstr path)
+{
+    struct file_name dir;
+
+    for (uint32_t i = 0; i <= path.len; i++) {
+        if (i < path.len && path.ptr[i] != '\\') continue;
+        if (!file_resolve_view((struct fvm_wstr){path.ptr, i}, &dir)) return NT_NO_MEMORY;
+        NTSTATUS status = STATUS_SUCCESS;
+        switch (dir.look.verdict) {
+        case FVM_PASS:
+        case FVM_BASE:
+            status = make_folder(&dir);
+            break;
+        case FVM_ABSENT:
+        case FVM_NO_PATH:
+            status = ST_PATH_NOT_FOUND;
+            break;
+        case FVM_PRIVATE:
+        case FVM_MERGED:
+            break;
+        }
+        file_name_free(&dir);
+        if (status) return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS file_make_parent(struct file_name *name)
+{
+    struct fvm_wstr parent = {name->look.canon, fvm_path_parent(file_canon(name))};
+
+    if (!parent.len) return STATUS_SUCCESS; /* the root of a drive lies in "fs" itself */
+    struct file_name dir;
+    if (!file_resolve_view(parent, &dir)) return NT_NO_MEMORY;
+    enum fvm_verdict verdict = dir.look.verdict;
+    uint32_t flags = dir.look.flags;
+    file_name_free(&dir);
+    if (verdict == FVM_MERGED || (verdict == FVM_PRIVATE && flags & FVM_NODE_DIRECTORY))
+        return STATUS_SUCCESS;
+    if (verdict != FVM_PASS && verdict != FVM_BASE) return ST_PATH_NOT_FOUND;
+    NTSTATUS status = make_folders(parent);
+    if (!status) file_lookup_again(name); /* the parents' spelling is now the base's */
+    return status;
+}
+
+NTSTATUS file_make_container(struct file_name *name)
+{
+    NTSTATUS status = file_make_parent(name);
+
+    if (!status) status = make_folder(name);
+    if (!status) file_lookup_again(name);
+    return status;
+}
+
+static NTSTATUS copy_data(HANDLE from, HANDLE to)
+{
+    uint8_t *buffer = guest_scratch_get();
+    NTSTATUS status = buffer ? STATUS_SUCCESS : NT_NO_MEMORY;
+    IO_STATUS_BLOCK io;
+
+    while (!status) {
+        status = NtReadFile(from, NULL, NULL, NULL, &io, buffer, GUEST_SCRATCH_SIZE, NULL, NULL);
+        if (status == FS(0xc0000011) /* end of file */ || (!status && !io.Information)) {
+            status = STATUS_SUCCESS;
+            break;
+        }
+        if (!status) {
+            ULONG size = (ULONG)io.Information;
+            status = NtWriteFile(to, NULL, NULL, NULL, &io, buffer, size, NULL, NULL);
+            if (!status && io.Information != size) status = ST_DISK_FULL;
+        }
+    }
+    guest_scratch_put(buffer);
+    return status;
+}
+
+/* Makes an empty file in the workspace's folder for copies in the making. */
+static NTSTATUS create_temporary(struct file_name *name, HANDLE *handle)
+{
+    static const fvm_wchar folder[] = {'\\', 't', 'm', 'p', '\\'};
+    uint32_t number = __atomic_add_fetch(&guest_shared->tmp_seq, 1, __ATOMIC_RELAXED);
+    uint32_t len = guest_shared->workspace.len;
+    fvm_wchar *path = name->input; /* no longer needed once the name is looked up */
+    UNICODE_STRING text;
+    OBJECT_ATTRIBUTES attr;
+    IO_STATUS_BLOCK io;
+
+    memcpy(path, guest_shared->workspace.text, len * sizeof(WCHAR));
+    memcpy(path + len, folder, sizeof folder);
+    len += 5;
+    for (int shift = 28; shift >= 0; shift -= 4)
+        path[len++] = (fvm_wchar)"0123456789abcdef"[number >> shift & 15];
+    text = (UNICODE_STRING){(USHORT)(len * 2), (USHORT)(len * 2), (WCHAR *)path};
+    InitializeObjectAttributes(&attr, &text, 0, NULL, NULL);
+    return file_real.create(handle, GENERIC_WRITE | DELETE | SYNCHRONIZE, &attr, &io, NULL, 0,
+                            FILE_SHARE_ALL, FILE_SUPERSEDE,
+                            FILE_SYNCHRONOUS_IO_NONALERT | FILE_NON_DIRECTORY_FILE, NULL, 0);
+}
+
+NTSTATUS file_rename_handle(HANDLE handle, UNICODE_STRING *target, bool replace, ULONG class)
+{
+    uint32_t size = offsetof(struct nt_file_rename, name) + target->Length + sizeof(WCHAR);
+    struct nt_file_rename *info = guest_alloc(size);
+    IO_STATUS_BLOCK io;
+
+    if (!info) return NT_NO_MEMORY;
+    info->replace = replace;
+    info->name_length = target->Length;
+    memcpy(info->name, target->Buffer, target->Length);
+    NTSTATUS status = file_real.set_information(handle, &io, info, size, class);
+    guest_free(info);
+    return status;
+}
+
+void file_delete_handle(HANDLE handle)
+{
+    BOOLEAN remove = TRUE;
+    IO_STATUS_BLOCK io;
+
+    file_real.set_information(handle, &io, &remove, sizeof remove, FI_DISPOSITION);
+}
+
+NTSTATUS file_copy_up(struct file_name *name, bool data)
+{
+    struct file_attr attr;
+    HANDLE from, to;
+    NTSTATUS status = file_make_parent(name);
+
+    if (status) return status;
+    status = open_base(name, data ? GENERIC_READ : FILE_READ_ATTRIBUTES, FILE_NON_DIRECTORY_FILE,
+                       &from);
+    if (status) return status;
+    spell_as_base(name, from);
+    status = create_temporary(name, &to);
+    if (!status) {
+        if (data) status = copy_data(from, to);
+        if (!status) {
+            bool trailing = name->trailing;
+            name->trailing = false;
+            copy_basic(from, to);
+            status = file_attr_private(name, NULL, &attr)
+                         ? file_rename_handle(to, &attr.text, true, FI_RENAME)
+                         : ST_OBJECT_NAME_INVALID;
+            name->trailing = trailing;
+        }
+        if (!status)
+            status = file_record(FVM_LOG_PRIVATE,
+                                 name->look.flags & FVM_NODE_ORIGIN ? 0 : FVM_LOG_BASE,
+                                 file_canon(name), (struct fvm_wstr){0});
+        if (status) file_delete_handle(to);
+        file_real.close(to);
+    }
+    file_real.close(from);
+    if (!status) file_lookup_again(name);
+    return status;
+}
+
+NTSTATUS file_delete_private(struct file_name *name)
+{
+    struct file_attr attr;
+    IO_STATUS_BLOCK io;
+    HANDLE handle;
+
+    if (!file_attr_private(name, NULL, &attr)) return ST_OBJECT_NAME_INVALID;
+    NTSTATUS status = file_real.open(&handle, DELETE | SYNCHRONIZE, &attr.attr, &io, FILE_SHARE_ALL,
+                                     FILE_DELETE_ON_CLOSE | FILE_SYNCHRONOUS_IO_NONALERT |
+                                         FILE_OPEN_FOR_BACKUP_INTENT);
+    if (status == ST_NAME_NOT_FOUND) return STATUS_SUCCESS;
+    if (!status) file_real.close(handle);
+    return status;
+}
+
+NTSTATUS file_record_deleted(struct file_name *name)
+{
+    uint32_t flags = name->look.flags;
+    bool base = flags & (FVM_NODE_PRIVATE | FVM_NODE_ORIGIN) ? flags & FVM_NODE_BASE
+                                                             : name->look.base_len != 0;
+
+    return file_record(base ? FVM_LOG_HIDDEN : FVM_LOG_FORGET, 0, file_canon(name),
+                       (struct fvm_wstr){0});
+}
+
+void file_closed_deleted(struct fvm_wstr view)
+{
+    struct file_name name;
+
+    if (!file_resolve_view(view, &name)) return;
+    if (name.look.verdict == FVM_PRIVATE && !file_private_exists(&name)) {
+        file_lock();
+        file_lookup_again(&name);
+        if (name.look.verdict == FVM_PRIVATE && !file_private_exists(&name))
+            file_record_deleted(&name);
+        file_unlock();
+    }
+    file_name_free(&name);
+}

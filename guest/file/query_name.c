@@ -1,0 +1,146 @@
+/* Calls that tell the name of an open or mapped object: the program gets the view path. */
+#include "file.h"
+
+/* Text of a UNICODE_STRING result that the host has just filled in, as the VM's name.
+ * Returns the new length in units and the text in view, 0 when the name stays. */
+static uint32_t view_of(const UNICODE_STRING *string, fvm_wchar *scratch, fvm_wchar **view)
+{
+    UNICODE_STRING text;
+
+    if (!guest_read(&text, string, sizeof text) || !text.Buffer || !text.Length) return 0;
+    uint32_t len = text.Length / 2;
+    *view = scratch + FILE_NAME_CAP;
+    if (!guest_read(scratch, text.Buffer, text.Length)) return 0;
+    return guest_file_view_name((struct fvm_wstr){scratch, len}, *view, FILE_NAME_CAP);
+}
+
+/* Writes a result of string header, text and terminator to the program's buffer. */
+static NTSTATUS put_string(void *info, size_t length, const fvm_wchar *text, uint32_t units,
+                           size_t *used)
+{
+    UNICODE_STRING string = {
+        .Length = (USHORT)(units * 2),
+        .MaximumLength = (USHORT)(units * 2 + 2),
+        .Buffer = (WCHAR *)((UNICODE_STRING *)info + 1),
+    };
+    WCHAR end = 0;
+
+    *used = sizeof string + string.MaximumLength;
+    if (length < sizeof string) return NT_INFO_LENGTH_MISMATCH;
+    if (length < *used) return ST_BUFFER_OVERFLOW;
+    if (!guest_write(info, &string, sizeof string) ||
+        !guest_write(string.Buffer, text, string.Length) ||
+        !guest_write(string.Buffer + units, &end, sizeof end))
+        return NT_ACCESS_VIOLATION;
+    return STATUS_SUCCESS;
+}
+
+static bool too_small(NTSTATUS status)
+{
+    return status == ST_BUFFER_OVERFLOW || status == NT_INFO_LENGTH_MISMATCH;
+}
+
+NTSTATUS NTAPI file_hook_query_object(HANDLE handle, ULONG class, void *info, ULONG length,
+                                      ULONG *used)
+{
+    NTSTATUS status = file_real.query_object(handle, class, info, length, used);
+
+    if (class != ObjectNameInformation || (status && !too_small(status))) return status;
+    fvm_wchar *scratch = guest_scratch_get(), *view;
+    if (!scratch) return status;
+    uint32_t len;
+    if (!status) {
+        len = view_of(info, scratch, &view);
+    } else {
+        /* the real name did not fit; the VM's may be shorter */
+        UNICODE_STRING *whole = (void *)(scratch + 2 * FILE_NAME_CAP);
+        ULONG whole_used;
+        len = file_real.query_object(handle, class, whole, 2 * FILE_NAME_CAP, &whole_used)
+                  ? 0
+                  : view_of(whole, scratch, &view);
+    }
+    if (len) {
+        size_t size;
+        status = put_string(info, length, view, len, &size);
+        ULONG size32 = (ULONG)size;
+        if (used && !guest_write(used, &size32, sizeof size32)) status = NT_ACCESS_VIOLATION;
+    }
+    guest_scratch_put(scratch);
+    return status;
+}
+
+NTSTATUS NTAPI file_hook_query_memory(HANDLE process, const void *address, ULONG class, void *info,
+                                      SIZE_T length, SIZE_T *used)
+{
+    NTSTATUS status = file_real.query_memory(process, address, class, info, length, used);
+
+    if (class != 2 /* MemoryMappedFilenameInformation */ || (status && !too_small(status)))
+        return status;
+    fvm_wchar *scratch = guest_scratch_get(), *view;
+    if (!scratch) return status;
+    uint32_t len;
+    if (!status) {
+        len = view_of(info, scratch, &view);
+    } else {
+        UNICODE_STRING *whole = (void *)(scratch + 2 * FILE_NAME_CAP);
+        SIZE_T whole_used;
+        len = file_real.query_memory(process, address, class, whole, 2 * FILE_NAME_CAP, &whole_used)
+                  ? 0
+                  : view_of(whole, scratch, &view);
+    }
+    if (len) {
+        size_t size;
+        status = put_string(info, length, view, len, &size);
+        SIZE_T size64 = size;
+        if (used && !guest_write(used, &size64, sizeof size64)) status = NT_ACCESS_VIOLATION;
+    }
+    guest_scratch_put(scratch);
+    return status;
+}
+
+/* FILE_NAME_INFORMATION of a private or moved object: the view path without its drive. at is
+ * where the structure lies in the buffer. */
+static NTSTATUS file_name_information(HANDLE handle, IO_STATUS_BLOCK *io, uint8_t *info,
+                                      ULONG length, ULONG at, NTSTATUS status)
+{
+    struct file_name name;
+    bool is_private;
+
+    if (file_resolve_handle(handle, &name, &is_private) != FILE_IS_NAMED) return status;
+    if (is_private || name.look.verdict == FVM_BASE) {
+        static const fvm_wchar root = '\\';
+        uint32_t drive = 0;
+        while (drive < name.look.canon_len && name.look.canon[drive] != '\\')
+            drive++;
+        const fvm_wchar *text = name.look.canon + drive;
+        uint32_t bytes = (name.look.canon_len - drive) * 2, room = length - at - sizeof(ULONG);
+        if (!bytes) text = &root, bytes = sizeof root;
+        uint32_t fit = bytes < room ? bytes : room;
+        IO_STATUS_BLOCK result = {.Status = fit < bytes ? ST_BUFFER_OVERFLOW : STATUS_SUCCESS,
+                                  .Information = at + sizeof(ULONG) + fit};
+        status = result.Status;
+        if (!guest_write(info + at, &bytes, sizeof bytes) ||
+            !guest_write(info + at + sizeof(ULONG), text, fit) ||
+            !guest_write(io, &result, sizeof result))
+            status = NT_ACCESS_VIOLATION;
+    }
+    file_name_free(&name);
+    return status;
+}
+
+NTSTATUS NTAPI file_hook_query_information(HANDLE handle, IO_STATUS_BLOCK *io, void *info,
+                                           ULONG length, ULONG class)
+{
+    NTSTATUS status = file_real.query_information(handle, io, info, length, class);
+
+    if (status && status != ST_BUFFER_OVERFLOW) return status;
+    switch (class) {
+    case FI_NAME:
+        return file_name_information(handle, io, info, length, 0, status);
+    case FI_ALL:
+        return file_name_information(handle, io, info, length,
+                                     offsetof(FILE_ALL_INFORMATION, NameInformation), status);
+    default:
+        return status;
+    }
+}

@@ -1,0 +1,35 @@
+/* The table of the namespace's hooks, and the host's calls behind them. */
+#include "file.h"
+
+struct file_real file_real;
+
+#define HOOK(export, member)                                                                       \
+    {                                                                                              \
+        #export, (void *)file_hook_##member, (void **)&file_real.member                           \
+    }
+
+const struct guest_hook guest_file_hooks[] = {
+    HOOK(NtCreateFile, create),
+    HOOK(NtOpenFile, open),
+    HOOK(NtDeleteFile, remove),
+    HOOK(NtQueryAttributesFile, query_attributes),
+    HOOK(NtQueryFullAttributesFile, query_full_attributes),
+    HOOK(NtQueryDirectoryFile, query_directory),
+    HOOK(NtQueryInformationFile, query_information),
+    HOOK(NtSetInformationFile, set_information),
+    HOOK(NtQueryVolumeInformationFile, query_volume),
+    HOOK(NtClose, close),
+    HOOK(NtDuplicateObject, duplicate),
+    HOOK(NtQueryObject, query_object),
+    HOOK(NtQueryVirtualMemory, query_memory),
+    HOOK(NtSuspendThread, suspend_thread),
+    HOOK(NtSuspendProcess, suspend_process),
+    HOOK(wine_nt_to_unix_file_name, nt_to_unix),
+    HOOK(wine_unix_to_nt_file_name, unix_to_nt),
+    {NULL, NULL, NULL},
+};
+
+void guest_file_init(void)
+{
+    /* all state of the namespace is zero at the start, or in the shared block */
+}

@@ -1,0 +1,205 @@
+/* Finds the system call stubs of the host's ntdll, makes trampolines for them, and puts the
+ * hooks in their places.
+ *
+ * A stub is 32 bytes of position-independent code, so its copy is a trampoline that makes
+ * the call without the hook. The trampolines are made once, by the monitor, before the
+ * image is shared; a process only writes its own ntdll. */
+#include "guest_boot.h"
+
+#define STUB_SIZE   32
+#define PATCH_SIZE  12 /* mov rax, imm64; jmp rax */
+#define MAX_STUBS   320
+#define SAVED_SIZE  16
+
+struct guest_host guest_host;
+const void *guest_dispatcher_rest;
+
+/* In .text: executable wherever the image is. */
+__attribute__((section(".text$trampolines"), aligned(32))) static uint8_t
+    trampolines[MAX_STUBS * STUB_SIZE] = {0xcc};
+static uint32_t stub_count;
+static struct {
+    uint8_t *stub;
+    const void *hook;
+} patches[MAX_STUBS];
+static uint32_t patch_count;
+static uint8_t *first_patched, *last_patched;
+
+/* mov r10, rcx; mov eax, N; test byte [0x7ffe0308], 1; jne; syscall; ret; jmp; ret;
+ * call [0x7ffe1000]; ret. The number differs from stub to stub. */
+static const uint8_t stub_pattern[STUB_SIZE] = {
+    0x4c, 0x8b, 0xd1, 0xb8, 0,    0,    0,    0,    0xf6, 0x04, 0x25, 0x08, 0x03, 0xfe, 0x7f, 0x01,
+    0x75, 0x03, 0x0f, 0x05, 0xc3, 0xeb, 0x01, 0xc3, 0xff, 0x14, 0x25, 0x00, 0x10, 0xfe, 0x7f, 0xc3,
+};
+
+/* mov rcx, [rsp+0x98]; mov ax, cs; cmp [rsp+0x38], ax: whole instructions, no relative ones. */
+static const uint8_t dispatcher_pattern[SAVED_SIZE] = {
+    0x48, 0x8b, 0x8c, 0x24, 0x98, 0, 0, 0, 0x66, 0x8c, 0xc8, 0x66, 0x39, 0x44, 0x24, 0x38,
+};
+
+static int name_cmp(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return (uint8_t)*a - (uint8_t)*b;
+}
+
+/* Address of an export, NULL when there is none (or a forwarder). */
+static uint8_t *find_export(const uint8_t *dll, const char *name)
+{
+    const IMAGE_NT_HEADERS64 *nt = (const void *)(dll + ((const IMAGE_DOS_HEADER *)dll)->e_lfanew);
+    const IMAGE_DATA_DIRECTORY *dir = &nt->OptionalHeader.DataDirectory[0];
+    const IMAGE_EXPORT_DIRECTORY *exports = (const void *)(dll + dir->VirtualAddress);
+    const DWORD *names = (const void *)(dll + exports->AddressOfNames);
+    const WORD *ordinals = (const void *)(dll + exports->AddressOfNameOrdinals);
+    const DWORD *functions = (const void *)(dll + exports->AddressOfFunctions);
+    uint32_t low = 0, high = exports->NumberOfNames;
+
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        int c = name_cmp(name, (const char *)dll + names[mid]);
+
+        if (c == 0) {
+            DWORD rva = functions[ordinals[mid]];
+
+            if (rva - dir->VirtualAddress < dir->Size)
+                return NULL;
+            return (uint8_t *)(uintptr_t)dll + rva;
+        }
+        if (c < 0)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return NULL;
+}
+
+static bool fail(struct guest_error *error, NTSTATUS status, const char *where)
+{
+    size_t i = 0;
+
+    error->status = status;
+    for (; where[i] && i + 1 < sizeof(error->where); i++)
+        error->where[i] = where[i];
+    error->where[i] = 0;
+    return false;
+}
+
+static bool is_stub(const uint8_t *code)
+{
+    return memcmp(code, stub_pattern, 4) == 0 &&
+           memcmp(code + 8, stub_pattern + 8, STUB_SIZE - 8) == 0;
+}
+
+/* One trampoline per stub, however many tables ask for it. */
+static void *trampoline(const uint8_t *stub)
+{
+    for (uint32_t i = 0; i < stub_count; i++) {
+        /* the system call number tells which stub it is */
+        if (memcmp(trampolines + i * STUB_SIZE, stub, STUB_SIZE) == 0)
+            return trampolines + i * STUB_SIZE;
+    }
+    if (stub_count == MAX_STUBS)
+        return NULL;
+    memcpy(trampolines + stub_count * STUB_SIZE, stub, STUB_SIZE);
+    return trampolines + stub_count++ * STUB_SIZE;
+}
+
+static void note_range(uint8_t *at, size_t size)
+{
+    if (!first_patched || at < first_patched)
+        first_patched = at;
+    if (at + size > last_patched)
+        last_patched = at + size;
+}
+
+static bool prepare_table(const uint8_t *ntdll, const struct guest_hook *table,
+                          struct guest_error *error)
+{
+    for (; table->name; table++) {
+        uint8_t *stub = find_export(ntdll, table->name);
+
+        if (!stub)
+            return fail(error, NT_ENTRYPOINT_NOT_FOUND, table->name);
+        if (!is_stub(stub))
+            return fail(error, NT_OBJECT_TYPE_MISMATCH, table->name);
+
+        void *real = trampoline(stub);
+
+        if (!real)
+            return fail(error, NT_NO_MEMORY, table->name);
+        if (table->real)
+            *table->real = real;
+        if (!table->hook)
+            continue;
+        for (uint32_t i = 0; i < patch_count; i++) {
+            if (patches[i].stub == stub)
+                return fail(error, NT_CONFLICTING_ADDRESSES, table->name);
+        }
+        if (patch_count == MAX_STUBS)
+            return fail(error, NT_NO_MEMORY, table->name);
+        patches[patch_count].stub = stub;
+        patches[patch_count++].hook = table->hook;
+        note_range(stub, PATCH_SIZE);
+    }
+    return true;
+}
+
+bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error)
+{
+    const struct guest_hook *const tables[] = {guest_raw_hooks, guest_file_hooks, guest_device_hooks,
+                                               guest_process_hooks, guest_registry_hooks};
+
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        if (!prepare_table(ntdll, tables[i], error))
+            return false;
+    }
+
+    guest_host.map_view = find_export(ntdll, "NtMapViewOfSection");
+    guest_host.terminate = find_export(ntdll, "NtTerminateProcess");
+    guest_host.init_thunk = find_export(ntdll, "LdrInitializeThunk");
+    if (!guest_host.init_thunk)
+        return fail(error, NT_ENTRYPOINT_NOT_FOUND, "LdrInitializeThunk");
+    memcpy(guest_host.init_thunk_saved, guest_host.init_thunk, GUEST_BLOB_MAX);
+
+    guest_host.dispatcher = find_export(ntdll, "KiUserExceptionDispatcher");
+    if (!guest_host.dispatcher)
+        return fail(error, NT_ENTRYPOINT_NOT_FOUND, "KiUserExceptionDispatcher");
+    if (memcmp(guest_host.dispatcher, dispatcher_pattern, SAVED_SIZE) != 0)
+        return fail(error, NT_OBJECT_TYPE_MISMATCH, "KiUserExceptionDispatcher");
+    memcpy(guest_dispatcher_saved, dispatcher_pattern, SAVED_SIZE);
+    guest_dispatcher_rest = guest_host.dispatcher + SAVED_SIZE;
+
+    note_range(guest_host.dispatcher, PATCH_SIZE);
+    note_range(guest_host.init_thunk, GUEST_BLOB_MAX);
+    return true;
+}
+
+static void write_jump(uint8_t *at, const void *target)
+{
+    uint64_t address = (uintptr_t)target;
+
+    at[0] = 0x48;
+    at[1] = 0xb8;
+    memcpy(at + 2, &address, 8);
+    at[10] = 0xff;
+    at[11] = 0xe0;
+}
+
+bool guest_hooks_install(bool thunk)
+{
+    void *at = first_patched;
+    SIZE_T size = (SIZE_T)(last_patched - first_patched);
+    ULONG old;
+
+    /* one range: two calls and a handful of private pages, all in this process */
+    if (guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, PAGE_EXECUTE_READWRITE, &old) < 0)
+        return false;
+    /* first the dispatcher, so that a fault in all that follows is told */
+    write_jump(guest_host.dispatcher, guest_exception_entry);
+    if (thunk)
+        memcpy(guest_host.init_thunk, guest_host.init_thunk_saved, GUEST_BLOB_MAX);
+    for (uint32_t i = 0; i < patch_count; i++)
+        write_jump(patches[i].stub, patches[i].hook);
+    return guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, old, &old) >= 0;
+}

@@ -1,0 +1,86 @@
+/* What every part of the guest may use: configuration, safe access to the program's
+ * memory, memory of the guest's own, hook tables and events.
+ *
+ * The guest imports ntdll alone, has no C run-time, no TLS and never touches the
+ * program's heap or the loader lock. */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <windef.h>
+#include <winbase.h>
+#include <winternl.h>
+#include "fvm/shared.h"
+#include "fvm/index.h"
+
+/* The block shared by all processes of the VM, and the change index in it. */
+extern struct fvm_shared *guest_shared;
+extern struct fvm_index *guest_index;
+/* Handle of the section behind guest_shared, valid in this process. */
+extern HANDLE guest_shared_section;
+
+/* --- the program's memory (boot/fault.c) ---------------------------------------------
+ * A pointer from the program is read and written only through these: a fault inside
+ * makes them return false instead of raising an exception. */
+bool guest_read(void *dst, const void *src, size_t size);
+bool guest_write(void *dst, const void *src, size_t size);
+
+/* --- memory (boot/memory.c) ----------------------------------------------------------
+ * Thread-safe, independent of every heap of the program. */
+void *guest_alloc(size_t size); /* zeroed; NULL when there is none */
+void guest_free(void *p);       /* NULL is allowed */
+/* A scratch buffer of GUEST_SCRATCH_SIZE bytes, reused: not zeroed. NULL when no memory. */
+#define GUEST_SCRATCH_SIZE (256 * 1024)
+void *guest_scratch_get(void);
+void guest_scratch_put(void *p);
+
+/* A lock between threads of this process: spins, then yields. Zero-initialised. Held for
+ * short sections only, never across a call that may block. */
+typedef volatile LONG guest_lock;
+void guest_lock_acquire(guest_lock *lock);
+void guest_lock_release(guest_lock *lock);
+
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
+/* --- hooks (hook/) -------------------------------------------------------------------
+ * Each namespace has one table, ended by a NULL name. name is an export of ntdll that is
+ * a system call stub; real receives a trampoline that makes the call itself. */
+/* A NULL hook changes nothing in the host's ntdll: only the trampoline is made, for calls of the
+ * guest's own that must not meet its hooks. Several tables may ask for the same trampoline, but
+ * only one of them may hook an export. */
+struct guest_hook {
+    const char *name;
+    void *hook;
+    void **real;
+};
+extern const struct guest_hook guest_file_hooks[];     /* file/ */
+extern const struct guest_hook guest_device_hooks[];   /* device/ */
+extern const struct guest_hook guest_process_hooks[];  /* process/ */
+extern const struct guest_hook guest_registry_hooks[]; /* registry/ */
+
+/* True for the two handles that the guest keeps open in every process, for its children;
+ * the hook of NtClose refuses them (STATUS_INVALID_HANDLE) so that no program closes them. */
+bool guest_is_own_handle(HANDLE handle);
+/* Makes the guest's unwind data known to ntdll, once the process has a heap. To be called at
+ * the start of hooks that may run program code (cheap: one comparison afterwards). */
+void guest_late_init(void);
+
+/* --- events (boot/event.c) ------------------------------------------------------------
+ * Appends one line to the VM's event log: kind ("refused", "fault", ...), the call that
+ * was refused, the name it was about, and why. Never fails the caller. */
+void guest_event(const char *kind, const char *call, struct fvm_wstr name, const char *why);
+
+/* --- other namespaces ------------------------------------------------------------------ */
+/* file/init.c: called once in each process when the shared block is mapped, before hooks. */
+void guest_file_init(void);
+/* file/resolve.c: real NT name (a full NT path such as \??\C:\x or \??\unix\x) that stands
+ * behind a view name of the program, for calls that pass names on to unhooked code. Writes
+ * to dst (capacity in code units); returns the length, or 0 when the name is unchanged.
+ * STATUS in *status is an error that the caller returns (e.g. the file is deleted). */
+uint32_t guest_file_real_name(struct fvm_wstr view, fvm_wchar *dst, uint32_t cap, NTSTATUS *status);
+/* file/resolve.c: view name of a real NT name; returns its length, or 0 when unchanged. */
+uint32_t guest_file_view_name(struct fvm_wstr real, fvm_wchar *dst, uint32_t cap);
+
+#endif

@@ -1,0 +1,91 @@
+/* Inside of guest/boot, guest/hook and guest/process: nothing for the namespaces. */
+#ifndef GUEST_BOOT_H
+#define GUEST_BOOT_H
+
+#include "guest.h"
+#include "guest_nt.h"
+#include "guest_api.h"
+
+/* --- boot/entry.S ------------------------------------------------------------------- */
+/* The code that is written over LdrInitializeThunk of a new process: maps the image and
+ * jumps to fvm_guest_boot. It is followed by struct guest_blob. */
+extern const uint8_t guest_blob_code[], guest_blob_code_end[];
+
+struct guest_blob {
+    uint64_t map_view;      /* NtMapViewOfSection of the host's ntdll */
+    uint64_t terminate;     /* NtTerminateProcess */
+    uint64_t base, entry;   /* of the guest image */
+    uint64_t image_section; /* handles in the new process */
+    uint64_t shared_section;
+};
+
+#define GUEST_BLOB_MAX 256 /* code and data */
+
+void fvm_guest_boot(void);          /* entered by a jump only */
+void guest_exception_entry(void);   /* in place of KiUserExceptionDispatcher */
+/* Copies without looking; a fault inside ends it at guest_copy_fail, with false. */
+bool guest_copy(void *dst, const void *src, size_t size);
+extern const uint8_t guest_copy_start[], guest_copy_end[], guest_copy_fail[];
+extern uint8_t guest_dispatcher_saved[]; /* the instructions replaced in the dispatcher */
+extern const void *guest_dispatcher_rest; /* where the host's dispatcher goes on */
+
+/* --- boot/init.c ---------------------------------------------------------------------- */
+extern HANDLE guest_image_section; /* valid in this process */
+extern uint32_t guest_image_size;  /* bytes from GUEST_BASE, set by prepare */
+extern bool guest_attached; /* this is the monitor: not a process of the VM */
+/* What fvm_guest_boot calls: returns where the process goes on. */
+void *guest_boot_process(const struct guest_blob *blob);
+/* Ends the process: the guest could not start in it. */
+__attribute__((noreturn)) void guest_boot_fail(enum guest_boot_step step);
+/* Maps the part of the shared block that holds address. False when it is outside. */
+bool guest_shared_map(uintptr_t address);
+
+/* --- boot/fault.c --------------------------------------------------------------------- */
+/* Called by guest_exception_entry for exceptions that concern the guest. Returns when the
+ * exception is the program's. */
+void guest_fault(CONTEXT *context, const EXCEPTION_RECORD *record);
+
+/* --- hook/raw.c: the host's calls, never hooked ---------------------------------------- */
+struct guest_raw {
+    NTSTATUS(NTAPI *create_file)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *,
+                                 LARGE_INTEGER *, ULONG, ULONG, ULONG, ULONG, void *, ULONG);
+    NTSTATUS(NTAPI *open_file)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *,
+                               ULONG, ULONG);
+    NTSTATUS(NTAPI *read_file)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG,
+                               LARGE_INTEGER *, ULONG *);
+    NTSTATUS(NTAPI *write_file)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, const void *,
+                                ULONG, LARGE_INTEGER *, ULONG *);
+    NTSTATUS(NTAPI *lock_file)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, LARGE_INTEGER *,
+                               LARGE_INTEGER *, ULONG *, BOOLEAN, BOOLEAN);
+    NTSTATUS(NTAPI *close)(HANDLE);
+    NTSTATUS(NTAPI *duplicate_object)(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
+    NTSTATUS(NTAPI *map_view)(HANDLE, HANDLE, void **, ULONG_PTR, SIZE_T, LARGE_INTEGER *,
+                              SIZE_T *, ULONG, ULONG, ULONG);
+    NTSTATUS(NTAPI *read_memory)(HANDLE, const void *, void *, SIZE_T, SIZE_T *);
+    NTSTATUS(NTAPI *write_memory)(HANDLE, void *, const void *, SIZE_T, SIZE_T *);
+    NTSTATUS(NTAPI *protect)(HANDLE, void **, SIZE_T *, ULONG, ULONG *);
+    NTSTATUS(NTAPI *allocate)(HANDLE, void **, ULONG_PTR, SIZE_T *, ULONG, ULONG);
+    NTSTATUS(NTAPI *release)(HANDLE, void **, SIZE_T *, ULONG);
+    NTSTATUS(NTAPI *resume_thread)(HANDLE, ULONG *);
+    NTSTATUS(NTAPI *terminate_process)(HANDLE, NTSTATUS);
+    NTSTATUS(NTAPI *query_system_time)(LARGE_INTEGER *);
+    NTSTATUS(NTAPI *yield)(void);
+    NTSTATUS(NTAPI *continue_at)(CONTEXT *, BOOLEAN);
+};
+extern struct guest_raw guest_raw;
+extern const struct guest_hook guest_raw_hooks[];
+
+/* --- hook/patch.c --------------------------------------------------------------------- */
+/* Addresses in ntdll and what was there, the same in all processes. */
+struct guest_host {
+    uint8_t *init_thunk, *dispatcher;
+    uint8_t init_thunk_saved[GUEST_BLOB_MAX];
+    uint8_t *map_view, *terminate;
+};
+extern struct guest_host guest_host;
+/* Resolves all tables against ntdll and builds the trampolines (image still writable). */
+bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error);
+/* Puts the hooks into this process. thunk: LdrInitializeThunk is to be restored, too. */
+bool guest_hooks_install(bool thunk);
+
+#endif
