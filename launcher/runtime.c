@@ -63,13 +63,13 @@ static int fill(char *block, const struct vm *vm, const struct base *base, struc
     s->version = FVM_SHARED_VERSION;
     s->size = FVM_SHARED_SIZE;
     s->index_offset = FVM_SHARED_INDEX_OFFSET;
-    s->index_size = FVM_SHARED_SIZE - FVM_SHARED_INDEX_OFFSET;
+    s->index_size = FVM_SHARED_INDEX_SIZE;
     s->vm_name_len = (uint32_t)fvm_utf8_to_utf16(vm->name, strlen(vm->name), s->vm_name, 256);
     s->host_has_z = base->has_z;
     if (fill_paths(s, vm, base, err)) return -1;
 
     char *config = block + FVM_SHARED_CONFIG_OFFSET;
-    int len = space_config(vm, base, config, FVM_SHARED_INDEX_OFFSET - FVM_SHARED_CONFIG_OFFSET, err);
+    int len = space_config(vm, base, config, SPACE_CONFIG_ROOM, err);
     if (len < 0) return -1;
     s->config_offset = (uint32_t)FVM_SHARED_CONFIG_OFFSET;
     s->config_len = (uint32_t)len;

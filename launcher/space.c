@@ -287,7 +287,7 @@ int space_open(const struct vm *vm, const struct base *base, struct space *space
     int rc = fvm_index_init(block, SPACE_SIZE);
     if (rc) rc = err_set(err, "cannot make the change index (error %d)", rc);
     if (!rc && base) {
-        const size_t cap = 192 << 10;
+        const size_t cap = SPACE_CONFIG_ROOM;
         void *config = xmalloc(cap);
         int len = space_config(vm, base, config, cap, err);
         struct fvm_log_summary summary;

@@ -7,6 +7,7 @@
 #include "err.h"
 #include "fvm/index.h"
 #include "fvm/log.h"
+#include "fvm/shared.h"
 #include "vm.h"
 
 /* The bytes of a VM's log, mapped. */
@@ -21,6 +22,10 @@ struct space_log {
 int space_load_log(const struct vm *vm, struct fvm_index *ix, struct space_log *log,
                    struct err **err);
 void space_free_log(struct space_log *log);
+
+/* Room for the configuration in the shared block: the guest keeps 8 KiB in front of the index
+ * (one bit per process, guest/process/job.c). */
+#define SPACE_CONFIG_ROOM ((size_t)(FVM_SHARED_INDEX_OFFSET - FVM_SHARED_CONFIG_OFFSET - 8192))
 
 /* Writes the index's configuration (what it holds besides the VM's log: aliases of the base,
  * the workspace) as a log with header into dst. Returns the bytes used, or -1 with an error

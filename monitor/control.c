@@ -34,8 +34,7 @@ static void forward(HANDLE process, DWORD event)
     }
     thread = CreateRemoteThread(process, NULL, 0, (LPTHREAD_START_ROUTINE)(uintptr_t)routine,
                                 (void *)(uintptr_t)event, 0, NULL);
-    if (thread)
-        CloseHandle(thread);
+    if (thread) CloseHandle(thread);
 }
 
 /* A handler, not the "ignore" flag: that would be inherited by the program. */
@@ -43,10 +42,8 @@ static BOOL WINAPI on_control(DWORD event)
 {
     HANDLE process = __atomic_load_n(&target, __ATOMIC_ACQUIRE);
 
-    if (!process || (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT))
-        return FALSE;
-    if (!has_console())
-        forward(process, event);
+    if (!process || (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT)) return FALSE;
+    if (!has_console()) forward(process, event);
     return TRUE;
 }
 

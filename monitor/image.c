@@ -16,8 +16,7 @@ static uint8_t *read_whole(const wchar_t *path, DWORD *size)
 
     if (file == INVALID_HANDLE_VALUE)
         fail(EXIT_FVM, "cannot open the guest %s: %s", path, error_text(GetLastError()));
-    if (!GetFileSizeEx(file, &length) || length.QuadPart > (16 << 20))
-        bad_image(path, "size");
+    if (!GetFileSizeEx(file, &length) || length.QuadPart > (16 << 20)) bad_image(path, "size");
     bytes = allocate((size_t)length.QuadPart + 1);
     if (!ReadFile(file, bytes, (DWORD)length.QuadPart, size, NULL) || *size != length.QuadPart)
         fail(EXIT_FVM, "cannot read the guest %s: %s", path, error_text(GetLastError()));
@@ -36,8 +35,7 @@ static const IMAGE_NT_HEADERS64 *headers(const uint8_t *file, DWORD size, const 
     nt = (const void *)(file + dos->e_lfanew);
     if (nt->Signature != IMAGE_NT_SIGNATURE || nt->FileHeader.Machine != IMAGE_FILE_MACHINE_AMD64)
         bad_image(path, "kind");
-    if (nt->OptionalHeader.ImageBase != GUEST_BASE)
-        bad_image(path, "base address");
+    if (nt->OptionalHeader.ImageBase != GUEST_BASE) bad_image(path, "base address");
     return nt;
 }
 
@@ -50,8 +48,7 @@ static size_t image_size(const IMAGE_NT_HEADERS64 *nt)
     for (WORD i = 0; i < nt->FileHeader.NumberOfSections; i++, s++) {
         size_t last = (size_t)s->VirtualAddress + s->Misc.VirtualSize;
 
-        if (!(s->Characteristics & IMAGE_SCN_MEM_DISCARDABLE) && last > end)
-            end = last;
+        if (!(s->Characteristics & IMAGE_SCN_MEM_DISCARDABLE) && last > end) end = last;
     }
     return (end + 0xfff) & ~(size_t)0xfff;
 }
@@ -61,16 +58,13 @@ static void copy_sections(uint8_t *image, size_t total, const uint8_t *file, DWO
 {
     const IMAGE_SECTION_HEADER *s = IMAGE_FIRST_SECTION(nt);
 
-    if (nt->OptionalHeader.SizeOfHeaders > size)
-        bad_image(path, "headers");
+    if (nt->OptionalHeader.SizeOfHeaders > size) bad_image(path, "headers");
     memcpy(image, file, nt->OptionalHeader.SizeOfHeaders);
     for (WORD i = 0; i < nt->FileHeader.NumberOfSections; i++, s++) {
         DWORD bytes = s->SizeOfRawData;
 
-        if (s->Characteristics & IMAGE_SCN_MEM_DISCARDABLE || !s->PointerToRawData)
-            continue;
-        if (bytes > s->Misc.VirtualSize)
-            bytes = s->Misc.VirtualSize;
+        if (s->Characteristics & IMAGE_SCN_MEM_DISCARDABLE || !s->PointerToRawData) continue;
+        if (bytes > s->Misc.VirtualSize) bytes = s->Misc.VirtualSize;
         if (s->PointerToRawData > size || bytes > size - s->PointerToRawData ||
             s->VirtualAddress > total || bytes > total - s->VirtualAddress)
             bad_image(path, "section");
@@ -92,8 +86,7 @@ static void bind_imports(uint8_t *image, const IMAGE_NT_HEADERS64 *nt, const wch
         const IMAGE_THUNK_DATA64 *names = (const void *)(image + import->OriginalFirstThunk);
         IMAGE_THUNK_DATA64 *slots = (void *)(image + import->FirstThunk);
 
-        if (lstrcmpiA((const char *)image + import->Name, "ntdll.dll"))
-            bad_image(path, "imports");
+        if (lstrcmpiA((const char *)image + import->Name, "ntdll.dll")) bad_image(path, "imports");
         for (; names->u1.AddressOfData; names++, slots++) {
             const IMAGE_IMPORT_BY_NAME *by = (const void *)(image + names->u1.AddressOfData);
 
@@ -115,8 +108,7 @@ static void *find(uint8_t *image, const IMAGE_NT_HEADERS64 *nt, const char *name
     const DWORD *functions = (const void *)(image + exports->AddressOfFunctions);
 
     for (DWORD i = 0; i < exports->NumberOfNames; i++) {
-        if (!lstrcmpA((const char *)image + names[i], name))
-            return image + functions[ordinals[i]];
+        if (!lstrcmpA((const char *)image + names[i], name)) return image + functions[ordinals[i]];
     }
     bad_image(path, name);
 }
@@ -146,8 +138,7 @@ HANDLE image_prepare(const wchar_t *path, guest_attach_fn *attach)
                                       PAGE_EXECUTE_READWRITE, SEC_COMMIT, NULL);
     guest_prepare_fn prepare;
 
-    if (status < 0)
-        fail(EXIT_FVM, "no memory for the guest (status %x)", (unsigned)status);
+    if (status < 0) fail(EXIT_FVM, "no memory for the guest (status %x)", (unsigned)status);
     image = map(section, PAGE_EXECUTE_READWRITE);
     copy_sections(image, total, file, size, nt, path);
     bind_imports(image, nt, path);

@@ -34,15 +34,14 @@ static bool is_guest(DWORD pid)
     SIZE_T got;
     bool inside = false;
 
-    if (!process)
-        return false; /* has just ended: a message will say so */
+    if (!process) return false; /* has just ended: a message will say so */
     /* the order matters: the guest maps the block, then restores the code */
     if (ReadProcessMemory(process, thunk, code, sizeof(code), &got)) {
         for (size_t i = 0; i < sizeof(code); i++)
             inside |= code[i] != ((const uint8_t *)thunk)[i];
     }
-    if (!inside && ReadProcessMemory(process, (const void *)GUEST_SHARED_BASE, &magic,
-                                     sizeof(magic), &got))
+    if (!inside &&
+        ReadProcessMemory(process, (const void *)GUEST_SHARED_BASE, &magic, sizeof(magic), &got))
         inside = magic == FVM_SHARED_MAGIC;
     CloseHandle(process);
     return inside;
@@ -78,15 +77,12 @@ void job_wait(HANDLE job, HANDLE port)
     for (;;) {
         /* what has been told so far is old: look, then wait for the next */
         while (GetQueuedCompletionStatus(port, &message, &key, &overlapped, 0)) {
-            if (message == JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO)
-                return;
+            if (message == JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO) return;
         }
-        if (!guests_left(job, &others))
-            break;
+        if (!guests_left(job, &others)) break;
         if (!GetQueuedCompletionStatus(port, &message, &key, &overlapped, INFINITE))
             fail(EXIT_FVM, "cannot wait for the VM's processes: %s", error_text(GetLastError()));
-        if (message == JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO)
-            return;
+        if (message == JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO) return;
     }
     /* the desktop is not the VM's to end */
     if (others)

@@ -14,9 +14,10 @@ static HANDLE open_shared(const wchar_t *path)
     NTSTATUS status;
 
     if (file == INVALID_HANDLE_VALUE)
-        fail(EXIT_FVM, "cannot open the VM's shared block %s: %s", path, error_text(GetLastError()));
-    status = NtCreateSection(&section, SECTION_ALL_ACCESS, NULL, NULL, PAGE_READWRITE, SEC_COMMIT,
-                             file);
+        fail(EXIT_FVM, "cannot open the VM's shared block %s: %s", path,
+             error_text(GetLastError()));
+    status =
+        NtCreateSection(&section, SECTION_ALL_ACCESS, NULL, NULL, PAGE_READWRITE, SEC_COMMIT, file);
     if (status >= 0)
         status = NtMapViewOfSection(section, NT_CURRENT_PROCESS, &view, 0, 0, NULL, &size, 1, 0,
                                     PAGE_READWRITE);
@@ -36,17 +37,15 @@ static HANDLE open_shared(const wchar_t *path)
  * started from the shell, then the rest as it came. */
 static wchar_t *command_line(const wchar_t *program, const wchar_t *arguments)
 {
-    wchar_t *line = allocate(((size_t)lstrlenW(program) + (size_t)lstrlenW(arguments) + 3) *
-                             sizeof(wchar_t));
+    wchar_t *line =
+        allocate(((size_t)lstrlenW(program) + (size_t)lstrlenW(arguments) + 3) * sizeof(wchar_t));
     bool quote = false;
 
     for (const wchar_t *p = program; *p; p++)
         quote |= *p == ' ' || *p == '\t';
-    if (quote)
-        lstrcatW(line, L"\"");
+    if (quote) lstrcatW(line, L"\"");
     lstrcatW(line, program);
-    if (quote)
-        lstrcatW(line, L"\"");
+    if (quote) lstrcatW(line, L"\"");
     return lstrcatW(line, arguments);
 }
 
@@ -58,11 +57,10 @@ static HANDLE start(const struct options *o, HANDLE job)
     SIZE_T size = 0;
     DWORD error;
 
-    if (!path)
-        fail(EXIT_NOT_FOUND, "there is no program %s in the VM", o->program);
+    if (!*o->program) fail(EXIT_NOT_FOUND, "no program is named");
+    if (!path) fail(EXIT_NOT_FOUND, "there is no program %s in the VM", o->program);
     line = command_line(path, o->arguments);
-    if (o->cwd)
-        cwd = path_to_windows(o->cwd);
+    if (o->cwd) cwd = path_to_windows(o->cwd);
 
     /* the process is born in the job: nothing is left behind if the monitor dies now */
     InitializeProcThreadAttributeList(NULL, 1, 0, &size);
@@ -81,8 +79,7 @@ static HANDLE start(const struct options *o, HANDLE job)
         if (cwd && GetFileAttributesW(cwd) == INVALID_FILE_ATTRIBUTES)
             fail(EXIT_FVM, "there is no working directory %s in the VM", cwd);
         why = program_problem(path, error);
-        if (why)
-            fail(EXIT_CANNOT_RUN, "cannot run %s: %a", path, why);
+        if (why) fail(EXIT_CANNOT_RUN, "cannot run %s: %a", path, why);
         fail(EXIT_CANNOT_RUN, "cannot run %s: %s", path, error_text(error));
     }
     CloseHandle(info.hThread);
@@ -95,13 +92,11 @@ static HANDLE start(const struct options *o, HANDLE job)
 
 static void tell_faults(void)
 {
-    if (!shared->fault_count)
-        return;
+    if (!shared->fault_count) return;
     report("an error in fvm itself ended %u process(es) of the VM; the first was %s (pid %u): "
            "exception %x at fvmguest+%x. Please report it with the VM's event log.",
-           (unsigned)shared->fault_count, (const wchar_t *)shared->fault.image,
-           shared->fault.pid, shared->fault.code,
-           (unsigned)(shared->fault.address - shared->fault.guest_base));
+           (unsigned)shared->fault_count, (const wchar_t *)shared->fault.image, shared->fault.pid,
+           shared->fault.code, (unsigned)(shared->fault.address - shared->fault.guest_base));
 }
 
 void monitor_start(void);
@@ -135,5 +130,10 @@ void monitor_start(void)
     if (!GetExitCodeProcess(process, &code))
         fail(EXIT_FVM, "the program's exit code is lost: %s", error_text(GetLastError()));
     tell_faults();
+    if ((code & 0xffffff00) == GUEST_BOOT_FAILED)
+        fail(EXIT_FVM,
+             "the guest could not start in the program (step %u): its memory is full or "
+             "taken at the guest's address",
+             (unsigned)(code & 0xff));
     ExitProcess(code);
 }

@@ -12,9 +12,9 @@
 
 /* Exit codes of fvm itself, as with other container tools. */
 enum {
-    EXIT_FVM = 125,          /* fvm failed */
-    EXIT_CANNOT_RUN = 126,   /* the program is there and cannot be run */
-    EXIT_NOT_FOUND = 127,    /* there is no such program */
+    EXIT_FVM = 125,        /* fvm failed */
+    EXIT_CANNOT_RUN = 126, /* the program is there and cannot be run */
+    EXIT_NOT_FOUND = 127,  /* there is no such program */
 };
 
 /* --- report.c --------------------------------------------------------------------------- */
@@ -29,7 +29,7 @@ const wchar_t *error_text(DWORD error);
 /* --- options.c -------------------------------------------------------------------------- */
 struct options {
     wchar_t *shared, *guest, *cwd;
-    wchar_t *program;        /* as the user wrote it */
+    wchar_t *program;         /* as the user wrote it */
     const wchar_t *arguments; /* the rest of the command line as it is, "" or " ..." */
 };
 /* Takes the process's command line apart, or ends the process. */
@@ -68,15 +68,13 @@ static inline void *allocate(size_t bytes)
 {
     void *p = HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY, bytes);
 
-    if (!p)
-        fail(EXIT_FVM, "not enough memory");
+    if (!p) fail(EXIT_FVM, "not enough memory");
     return p;
 }
 
 static inline void release(void *p)
 {
-    if (p)
-        HeapFree(GetProcessHeap(), 0, p);
+    if (p) HeapFree(GetProcessHeap(), 0, p);
 }
 
 #endif

@@ -33,8 +33,7 @@ static wchar_t *next_word(const wchar_t **line)
         if (*p != '"') {
             while (slashes--)
                 *out++ = '\\';
-            if (*p && (quoted || (*p != ' ' && *p != '\t')))
-                *out++ = *p++;
+            if (*p && (quoted || (*p != ' ' && *p != '\t'))) *out++ = *p++;
             continue;
         }
         for (unsigned i = 0; i < slashes / 2; i++)
@@ -75,12 +74,12 @@ void options_read(struct options *o)
         else if (!lstrcmpW(word, L"--cwd"))
             value = &o->cwd;
         if (!value)
-            fail(EXIT_FVM, "fvm-monitor: unknown option %s (it is started by the fvm command)", word);
+            fail(EXIT_FVM, "fvm-monitor: unknown option %s (it is started by the fvm command)",
+                 word);
         release(word);
         release(*value);
         *value = next_word(&line);
-        if (!*value)
-            fail(EXIT_FVM, "fvm-monitor: an option has no value");
+        if (!*value) fail(EXIT_FVM, "fvm-monitor: an option has no value");
     }
     if (!o->shared || !o->guest || !o->program)
         fail(EXIT_FVM, "fvm-monitor is started by the fvm command: try 'fvm run'");

@@ -73,8 +73,7 @@ static void write_line(const char *text, va_list args)
             break;
         }
     }
-    if (l->len == sizeof(l->bytes))
-        l->len--;
+    if (l->len == sizeof(l->bytes)) l->len--;
     put(l, "\n", 1);
     WriteFile(out, l->bytes, l->len, &done, NULL);
     HeapFree(GetProcessHeap(), 0, l);
@@ -102,12 +101,11 @@ void fail(int code, const char *text, ...)
 const wchar_t *error_text(DWORD error)
 {
     static wchar_t text[512];
-    DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, error,
-                             0, text, 512, NULL);
+    DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL,
+                             error, 0, text, 512, NULL);
 
     while (n && (text[n - 1] == '\r' || text[n - 1] == '\n' || text[n - 1] == '.'))
         text[--n] = 0;
-    if (!n)
-        lstrcpyW(text, L"an error the host has no words for");
+    if (!n) lstrcpyW(text, L"an error the host has no words for");
     return text;
 }

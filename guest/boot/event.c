@@ -9,8 +9,7 @@ struct text {
 
 static void put(struct text *t, const char *s, size_t n)
 {
-    if (n > t->cap - t->len)
-        n = t->cap - t->len;
+    if (n > t->cap - t->len) n = t->cap - t->len;
     memcpy(t->at + t->len, s, n);
     t->len += n;
 }
@@ -40,7 +39,7 @@ static void put_number(struct text *t, uint64_t value, unsigned width)
 static void put_escape(struct text *t, uint32_t c)
 {
     static const char hex[] = "0123456789abcdef";
-    char esc[6] = {'\\', 'u', hex[(c >> 12) & 15], hex[(c >> 8) & 15], hex[(c >> 4) & 15],
+    char esc[6] = {'\\',       'u', hex[(c >> 12) & 15], hex[(c >> 8) & 15], hex[(c >> 4) & 15],
                    hex[c & 15]};
 
     if (c == '"' || c == '\\') {
@@ -57,10 +56,11 @@ static void put_json(struct text *t, const fvm_wchar *s, size_t len)
     put_str(t, "\"");
     for (size_t i = 0; i < len && t->len + 64 < t->cap; i++) {
         fvm_wchar c = s[i];
-        bool pair = c >= 0xd800 && c < 0xdc00 && i + 1 < len && s[i + 1] >= 0xdc00 &&
-                    s[i + 1] < 0xe000;
+        bool pair =
+            c >= 0xd800 && c < 0xdc00 && i + 1 < len && s[i + 1] >= 0xdc00 && s[i + 1] < 0xe000;
 
-        if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f || (c >= 0xd800 && c < 0xe000 && !pair)) {
+        if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f ||
+            (c >= 0xd800 && c < 0xe000 && !pair)) {
             put_escape(t, c);
         } else {
             char utf8[4];
@@ -124,11 +124,10 @@ static void append(const char *line, size_t len)
     LARGE_INTEGER end = {.LowPart = 0xffffffff, .HighPart = -1};
 
     InitializeObjectAttributes(&attr, &name, OBJ_CASE_INSENSITIVE, NULL, NULL);
-    if (guest_raw.create_file(&file, FILE_APPEND_DATA | FILE_READ_DATA | SYNCHRONIZE, &attr, &io,
-                              NULL, FILE_ATTRIBUTE_NORMAL,
-                              FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                              3 /* FILE_OPEN_IF */,
-                              0x20 /* FILE_SYNCHRONOUS_IO_NONALERT */, NULL, 0) < 0)
+    if (guest_raw.create_file(
+            &file, FILE_APPEND_DATA | FILE_READ_DATA | SYNCHRONIZE, &attr, &io, NULL,
+            FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+            3 /* FILE_OPEN_IF */, 0x20 /* FILE_SYNCHRONOUS_IO_NONALERT */, NULL, 0) < 0)
         return;
     /* Wine knows the call without a status block only, Windows only the one with it */
     if (guest_raw.lock_file(file, NULL, NULL, NULL, NULL, &first, &one, NULL, FALSE, TRUE) >= 0 ||
@@ -143,8 +142,7 @@ void guest_event(const char *kind, const char *call, struct fvm_wstr name, const
     const struct nt_process_parameters *params = nt_peb()->parameters;
     LARGE_INTEGER now = {0};
 
-    if (guest_shared)
-        __atomic_fetch_add(&guest_shared->event_count, 1, __ATOMIC_RELAXED);
+    if (guest_shared) __atomic_fetch_add(&guest_shared->event_count, 1, __ATOMIC_RELAXED);
     if (t.at && guest_shared && guest_shared->events.len) {
         guest_raw.query_system_time(&now);
         put_str(&t, "{\"time\":\"");
@@ -153,7 +151,8 @@ void guest_event(const char *kind, const char *call, struct fvm_wstr name, const
         put_number(&t, nt_process_id(), 1);
         put_str(&t, ",\"image\":");
         if (params && params->image_path.Buffer)
-            put_json(&t, (const fvm_wchar *)params->image_path.Buffer, params->image_path.Length / 2);
+            put_json(&t, (const fvm_wchar *)params->image_path.Buffer,
+                     params->image_path.Length / 2);
         else
             put_str(&t, "\"\"");
         put_str(&t, ",\"kind\":");

@@ -38,8 +38,7 @@ static void report(const CONTEXT *context, const EXCEPTION_RECORD *record, uint6
             fault->guest_base = GUEST_BASE;
             if (params && params->image_path.Buffer) {
                 len = params->image_path.Length / sizeof(WCHAR);
-                if (len > 259)
-                    len = 259;
+                if (len > 259) len = 259;
                 if (!guest_copy(fault->image, params->image_path.Buffer, len * sizeof(WCHAR)))
                     len = 0;
             }
@@ -54,8 +53,7 @@ static void report(const CONTEXT *context, const EXCEPTION_RECORD *record, uint6
 
         for (; text[n]; n++) {
             why[n] = text[n];
-            if (text[n] != '#')
-                continue;
+            if (text[n] != '#') continue;
             why[n] = digits[((field ? offset : code) >> shift) & 15];
             if (shift) {
                 shift -= 4;
@@ -74,8 +72,8 @@ void guest_fault(CONTEXT *context, const EXCEPTION_RECORD *record)
 {
     static volatile LONG reporting;
     uint32_t code = (uint32_t)record->ExceptionCode;
-    bool memory = code == CODE_ACCESS_VIOLATION || code == CODE_IN_PAGE_ERROR ||
-                  code == CODE_GUARD_PAGE;
+    bool memory =
+        code == CODE_ACCESS_VIOLATION || code == CODE_IN_PAGE_ERROR || code == CODE_GUARD_PAGE;
     uint64_t access = memory ? record->ExceptionInformation[1] : 0;
 
     if (memory && access >= GUEST_SHARED_BASE && guest_shared_map(access)) {
@@ -86,11 +84,9 @@ void guest_fault(CONTEXT *context, const EXCEPTION_RECORD *record)
         guest_raw.continue_at(context, FALSE);
     }
     /* A debugger's business, or the program's own stack used up by the call: as in ntdll. */
-    if (code == CODE_BREAKPOINT || code == CODE_SINGLE_STEP || code == CODE_STACK_OVERFLOW)
-        return;
+    if (code == CODE_BREAKPOINT || code == CODE_SINGLE_STEP || code == CODE_STACK_OVERFLOW) return;
     /* a fault while one is reported (in this thread or another) ends the process at once */
-    if (!__atomic_exchange_n(&reporting, 1, __ATOMIC_ACQ_REL))
-        report(context, record, access);
+    if (!__atomic_exchange_n(&reporting, 1, __ATOMIC_ACQ_REL)) report(context, record, access);
     guest_raw.terminate_process(NT_CURRENT_PROCESS, (NTSTATUS)code);
 }
 
@@ -98,8 +94,7 @@ void guest_late_init(void)
 {
     static volatile LONG done;
 
-    if (done || !nt_peb()->process_heap || __atomic_exchange_n(&done, 1, __ATOMIC_ACQ_REL))
-        return;
+    if (done || !nt_peb()->process_heap || __atomic_exchange_n(&done, 1, __ATOMIC_ACQ_REL)) return;
 
     const uint8_t *base = (const uint8_t *)GUEST_BASE;
     const IMAGE_NT_HEADERS64 *nt =

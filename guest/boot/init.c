@@ -16,8 +16,8 @@ bool guest_is_own_handle(HANDLE handle)
     /* the lowest two bits of a handle are the program's to use */
     uintptr_t value = (uintptr_t)handle & ~(uintptr_t)3;
 
-    return value && (value == (uintptr_t)guest_shared_section ||
-                     value == (uintptr_t)guest_image_section);
+    return value &&
+           (value == (uintptr_t)guest_shared_section || value == (uintptr_t)guest_image_section);
 }
 
 bool guest_shared_map(uintptr_t address)
@@ -28,10 +28,8 @@ bool guest_shared_map(uintptr_t address)
     LARGE_INTEGER offset = {.QuadPart = (LONGLONG)part};
     SIZE_T size = SHARED_PART;
 
-    if (address < GUEST_SHARED_BASE || part >= all)
-        return false;
-    if (size > all - part)
-        size = all - part;
+    if (address < GUEST_SHARED_BASE || part >= all) return false;
+    if (size > all - part) size = all - part;
 
     NTSTATUS status = guest_raw.map_view(guest_shared_section, NT_CURRENT_PROCESS, &at, 0, 0,
                                          &offset, &size, 1 /* ViewShare */, 0, PAGE_READWRITE);
@@ -54,8 +52,7 @@ static uint32_t map_shared(HANDLE image, HANDLE shared)
 
     guest_image_section = image;
     guest_shared_section = shared;
-    if (!guest_shared_map(GUEST_SHARED_BASE))
-        return GUEST_BOOT_MAP_SHARED;
+    if (!guest_shared_map(GUEST_SHARED_BASE)) return GUEST_BOOT_MAP_SHARED;
     if (block->magic != FVM_SHARED_MAGIC || block->version != FVM_SHARED_VERSION)
         return GUEST_BOOT_VERSION;
     guest_shared = block;
@@ -74,11 +71,9 @@ static void restore_image_name(void)
     const uint32_t half = GUEST_SCRATCH_SIZE / 2 / sizeof(fvm_wchar);
     static const fvm_wchar prefix[] = {'\\', '?', '?', '\\'};
 
-    if (!len || len > 32767 || !name->Buffer)
-        return;
+    if (!len || len > 32767 || !name->Buffer) return;
     buffer = guest_scratch_get();
-    if (!buffer)
-        guest_boot_fail(GUEST_BOOT_MEMORY);
+    if (!buffer) guest_boot_fail(GUEST_BOOT_MEMORY);
     view = buffer + half;
 
     /* "C:\x" -> "\??\C:\x", "\\?\unix\x" -> "\??\unix\x" */
@@ -104,8 +99,7 @@ static void restore_image_name(void)
         if ((n + 1) * sizeof(WCHAR) > name->MaximumLength) {
             WCHAR *own = guest_alloc((n + 1) * sizeof(WCHAR));
 
-            if (!own)
-                guest_boot_fail(GUEST_BOOT_MEMORY);
+            if (!own) guest_boot_fail(GUEST_BOOT_MEMORY);
             name->Buffer = own;
             name->MaximumLength = (USHORT)((n + 1) * sizeof(WCHAR));
         }
@@ -121,10 +115,8 @@ void *guest_boot_process(const struct guest_blob *blob)
     HANDLE shared = (HANDLE)(uintptr_t)blob->shared_section;
     uint32_t failed = map_shared(image, shared);
 
-    if (failed)
-        guest_boot_fail(failed);
-    if (!guest_hooks_install(true))
-        guest_boot_fail(GUEST_BOOT_PROTECT);
+    if (failed) guest_boot_fail(failed);
+    if (!guest_hooks_install(true)) guest_boot_fail(GUEST_BOOT_PROTECT);
     guest_file_init();
     restore_image_name();
     __atomic_fetch_add(&guest_shared->process_count, 1, __ATOMIC_RELAXED);

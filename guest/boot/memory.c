@@ -2,7 +2,7 @@
  * layout programs may know, stay as on the host. */
 #include "guest_boot.h"
 
-#define CHUNK_SIZE ((size_t)256 << 10)
+#define CHUNK_SIZE      ((size_t)256 << 10)
 #define CLASS_MIN_SHIFT 5  /* 32 bytes, header included */
 #define CLASS_MAX_SHIFT 16 /* 64 KiB; larger blocks are mapped one by one */
 #define CLASS_COUNT     (CLASS_MAX_SHIFT - CLASS_MIN_SHIFT + 1)
@@ -53,10 +53,8 @@ static void *map_pages(size_t size)
         NTSTATUS status = guest_raw.allocate(NT_CURRENT_PROCESS, &at, 0, &want,
                                              MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 
-        if (status >= 0)
-            return at;
-        if (status != NT_CONFLICTING_ADDRESSES)
-            break;
+        if (status >= 0) return at;
+        if (status != NT_CONFLICTING_ADDRESSES) break;
     }
     return NULL;
 }
@@ -66,18 +64,16 @@ void *guest_alloc(size_t size)
     struct block *b;
     unsigned class = 0;
 
-    if (size > ((size_t)1 << 40))
-        return NULL;
+    if (size > ((size_t)1 << 40)) return NULL;
     size += sizeof(struct block);
     if (size > (size_t)1 << CLASS_MAX_SHIFT) {
         b = map_pages(size);
-        if (!b)
-            return NULL;
+        if (!b) return NULL;
         b->class = LARGE_CLASS;
         return b + 1;
     }
     while (((size_t)1 << (class + CLASS_MIN_SHIFT)) < size)
-        class++;
+        class ++;
 
     size_t rounded = (size_t)1 << (class + CLASS_MIN_SHIFT);
 
@@ -112,8 +108,7 @@ void guest_free(void *p)
 {
     struct block *b = p;
 
-    if (!p)
-        return;
+    if (!p) return;
     b--;
     if (b->class == LARGE_CLASS) {
         void *at = b;
@@ -137,8 +132,7 @@ void *guest_scratch_get(void)
 
     guest_lock_acquire(&scratch_lock);
     b = scratch_free;
-    if (b)
-        scratch_free = b->next;
+    if (b) scratch_free = b->next;
     guest_lock_release(&scratch_lock);
     return b ? (void *)b : map_pages(GUEST_SCRATCH_SIZE);
 }
@@ -147,8 +141,7 @@ void guest_scratch_put(void *p)
 {
     struct block *b = p;
 
-    if (!p)
-        return;
+    if (!p) return;
     guest_lock_acquire(&scratch_lock);
     b->next = scratch_free;
     scratch_free = b;
@@ -167,8 +160,7 @@ void *memcpy(void *dst, const void *src, size_t n)
 
 void *memmove(void *dst, const void *src, size_t n)
 {
-    if ((uintptr_t)dst - (uintptr_t)src >= n)
-        return memcpy(dst, src, n);
+    if ((uintptr_t)dst - (uintptr_t)src >= n) return memcpy(dst, src, n);
 
     uint8_t *d = (uint8_t *)dst + n - 1;
     const uint8_t *s = (const uint8_t *)src + n - 1;
@@ -190,8 +182,7 @@ int memcmp(const void *a, const void *b, size_t n)
     const uint8_t *x = a, *y = b;
 
     for (size_t i = 0; i < n; i++) {
-        if (x[i] != y[i])
-            return x[i] < y[i] ? -1 : 1;
+        if (x[i] != y[i]) return x[i] < y[i] ? -1 : 1;
     }
     return 0;
 }

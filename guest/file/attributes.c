@@ -19,6 +19,10 @@ static bool prepare(OBJECT_ATTRIBUTES *program, struct file_name *name, struct f
         break;
     case FVM_MERGED:
     case FVM_PRIVATE:
+        if (name->trailing && file_private_is_file(name)) {
+            *status = ST_PATH_NOT_FOUND;
+            return false;
+        }
         fits = file_attr_private(name, program, attr);
         break;
     case FVM_ABSENT:

@@ -47,6 +47,22 @@ static NTSTATUS inspect_target(struct file_name *to, struct target *target)
     }
 }
 
+/* The host replaces no file that is open. For a private target it decides itself where it
+ * does the renaming; otherwise it is asked here. */
+static bool is_open(struct file_name *to)
+{
+    if (to->look.verdict != FVM_PRIVATE) return file_open_in_vm(file_base(to));
+    struct file_attr attr;
+    IO_STATUS_BLOCK io;
+    HANDLE handle;
+    /* sharing nothing and asking for everything conflicts with any handle that has rights */
+    if (!file_attr_private(to, NULL, &attr)) return false;
+    NTSTATUS status = file_real.open(&handle, FILE_READ_DATA | DELETE | SYNCHRONIZE, &attr.attr, &io,
+                                     0, FILE_SYNCHRONOUS_IO_NONALERT);
+    if (!status) file_real.close(handle);
+    return status == ST_SHARING_VIOLATION;
+}
+
 /* Renames what lies in the private tree under from, if anything does. */
 static NTSTATUS rename_private(struct file_name *from, struct file_name *to)
 {
@@ -54,7 +70,6 @@ static NTSTATUS rename_private(struct file_name *from, struct file_name *to)
     IO_STATUS_BLOCK io;
     HANDLE handle;
 
-    from->trailing = to->trailing = false;
     if (!file_attr_private(from, NULL, &attr)) return ST_OBJECT_NAME_INVALID;
     NTSTATUS status =
         file_real.open(&handle, DELETE | SYNCHRONIZE, &attr.attr, &io, FILE_SHARE_ALL,
@@ -105,6 +120,8 @@ static NTSTATUS rename_object(HANDLE handle, bool is_private, struct file_name *
     if (status) return status;
     if (target.exists && !replace) return ST_NAME_COLLISION;
     if (target.exists && target.directory) return NT_ACCESS_DENIED;
+    if (target.exists && is_open(to)) return NT_ACCESS_DENIED;
+    if (to->trailing && !directory) return ST_NOT_A_DIRECTORY;
     if (fvm_path_below(file_canon(to), file_canon(from))) return NT_INVALID_PARAMETER;
     status = file_make_parent(to);
     if (status) return status;
@@ -114,7 +131,6 @@ static NTSTATUS rename_object(HANDLE handle, bool is_private, struct file_name *
     uint32_t flags = (directory ? FVM_LOG_DIRECTORY : 0) | (base_there ? FVM_LOG_BASE : 0);
     status = file_record_begin(FVM_LOG_RENAME, flags, file_canon(from), file_canon(to));
     if (status) return status;
-    to->trailing = false;
     if (is_private && from->look.verdict == FVM_PRIVATE) {
         /* through the program's handle, so that the host knows the new name of its object */
         status = file_attr_private(to, NULL, &attr)
@@ -156,9 +172,9 @@ static NTSTATUS link_object(HANDLE handle, bool is_private, struct file_name *fr
     } else {
         return ST_NAME_NOT_FOUND;
     }
-    if (directory) return ST_FILE_IS_A_DIRECTORY;
     status = inspect_target(to, &target);
     if (status) return status;
+    if (directory) return ST_FILE_IS_A_DIRECTORY;
     if (target.exists && !replace) return ST_NAME_COLLISION;
     if (fvm_name_equal(from->look.canon, from->look.canon_len, to->look.canon,
                        to->look.canon_len))
@@ -167,11 +183,10 @@ static NTSTATUS link_object(HANDLE handle, bool is_private, struct file_name *fr
     status = file_make_parent(to);
     /* both names must be names of the VM's own file: a link to the base's would let a write
      * through it change the base */
-    if (!status && is_base(from)) status = file_copy_up(from, true);
+    if (!status && is_base(from)) status = file_copy_up(from, true, NULL, NULL);
     if (status) return status;
     file_lookup_again(to);
     bool base_there = to->look.flags & FVM_NODE_BASE || file_base_exists(to, &unused, &status);
-    from->trailing = to->trailing = false;
     if (!is_private) {
         if (!file_attr_private(from, NULL, &attr)) return ST_OBJECT_NAME_INVALID;
         status = file_real.open(&own, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attr.attr, &io,
@@ -284,7 +299,10 @@ static NTSTATUS dispose_private(HANDLE handle, IO_STATUS_BLOCK *io, struct file_
     NTSTATUS status = STATUS_SUCCESS;
     bool directory = name->look.flags & FVM_NODE_DIRECTORY;
     bool merged = name->look.verdict == FVM_MERGED;
+    struct nt_object_basic basic;
 
+    if (!file_real.query_object(handle, 0, &basic, sizeof basic, NULL) && !(basic.access & DELETE))
+        return finish(io, NT_ACCESS_DENIED);
     /* content of the base, or moved here from it, does not lie in the folder */
     if (remove && directory && name->look.node) status = file_directory_empty(name);
     if (!status && remove && merged) status = file_record_deleted(name);
@@ -318,10 +336,51 @@ static NTSTATUS set_disposition(HANDLE handle, IO_STATUS_BLOCK *io, void *info, 
     return status;
 }
 
+/* The host takes a change of attributes and times through any handle, whatever rights it was
+ * opened with: one of the base's object must change the VM's copy. */
+static NTSTATUS set_basic(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG length)
+{
+    struct file_name name;
+    struct file_attr attr;
+    IO_STATUS_BLOCK opened;
+    HANDLE own = NULL;
+    bool is_private, directory;
+    NTSTATUS status;
+
+    if (length < sizeof(FILE_BASIC_INFORMATION) ||
+        file_resolve_handle(handle, &name, &is_private) != FILE_IS_NAMED)
+        return file_real.set_information(handle, io, info, length, FI_BASIC);
+    if (is_private) {
+        file_name_free(&name);
+        return file_real.set_information(handle, io, info, length, FI_BASIC);
+    }
+    file_lock();
+    file_lookup_again(&name);
+    status = STATUS_SUCCESS;
+    if (name.look.verdict == FVM_PASS || name.look.verdict == FVM_BASE) {
+        if (file_base_exists(&name, &directory, &status))
+            status = directory ? file_make_container(&name) : file_copy_up(&name, true, NULL, NULL);
+    }
+    file_unlock();
+    if (!status)
+        status = file_attr_private(&name, NULL, &attr)
+                     ? file_real.open(&own, FILE_WRITE_ATTRIBUTES | SYNCHRONIZE, &attr.attr,
+                                      &opened, FILE_SHARE_ALL,
+                                      FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_FOR_BACKUP_INTENT)
+                     : ST_OBJECT_NAME_INVALID;
+    file_name_free(&name);
+    if (status) return finish(io, status);
+    status = file_real.set_information(own, io, info, length, FI_BASIC);
+    file_real.close(own);
+    return status;
+}
+
 NTSTATUS NTAPI file_hook_set_information(HANDLE handle, IO_STATUS_BLOCK *io, void *info,
                                          ULONG length, ULONG class)
 {
     switch (class) {
+    case FI_BASIC:
+        return set_basic(handle, io, info, length);
     case FI_RENAME:
     case FI_LINK:
         return set_name(handle, io, info, length, class);

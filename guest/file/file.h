@@ -68,7 +68,8 @@ enum file_kind file_resolve_handle(HANDLE handle, struct file_name *name, bool *
 void file_lookup_again(struct file_name *name);
 void file_name_free(struct file_name *name);
 
-/* NT names, as OBJECT_ATTRIBUTES that keep everything else of from (which may be NULL).
+/* NT names, as OBJECT_ATTRIBUTES that keep everything else of from (which may be NULL). A
+ * private name never ends in a backslash: the host looks such Unix names up another way.
  * They use a buffer of the name: each call replaces what the last one made. */
 struct file_attr {
     OBJECT_ATTRIBUTES attr;
@@ -115,10 +116,14 @@ NTSTATUS file_make_parent(struct file_name *name);
  * attributes), and records it. Under the lock. */
 NTSTATUS file_make_container(struct file_name *name);
 /* Copies name's file from the base to the private tree and records it. data: with content;
- * without, an empty file with the same attributes. Under the lock. */
-NTSTATUS file_copy_up(struct file_name *name, bool data);
+ * without, an empty file with the same attributes. probe, if not NULL, may refuse the copy
+ * before anyone sees it: it is given the copy's own name. Under the lock. */
+typedef NTSTATUS file_probe(void *context, OBJECT_ATTRIBUTES *copy);
+NTSTATUS file_copy_up(struct file_name *name, bool data, file_probe *probe, void *context);
 /* True when something lies at the name's place in the private tree. */
 bool file_private_exists(struct file_name *name);
+/* ... and is no directory. */
+bool file_private_is_file(struct file_name *name);
 /* Nothing lies at the name's place: the status that says so, which depends on whether the
  * directory is there in which it could lie. */
 NTSTATUS file_missing_status(struct file_name *name);
@@ -158,6 +163,19 @@ void file_handle_release(struct file_handle *h);
 /* Forgets the handle value; the entry lives on while it is referenced. Returns the entry
  * with a reference, for work after the close, or NULL. */
 struct file_handle *file_handle_remove(HANDLE handle);
+
+/* Remembers that handle is one on a file of the base: id is file_open_note()'s. */
+void file_handle_set_open(HANDLE handle, uint32_t id);
+
+/* --- opens.c: files of the base that are open in the VM -------------------------------------------- */
+uint64_t file_open_key(struct fvm_wstr base);
+/* Notes an open file; returns its id, 0 when there is no room (then it is not asked about). */
+uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing);
+void file_open_forget(uint32_t id);
+/* Is any handle of the file open in the VM? */
+bool file_open_in_vm(struct fvm_wstr base);
+/* May it be opened so, next to those that are open? */
+bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing);
 
 /* --- listing.c ---------------------------------------------------------------------------------- */
 void file_listing_free(struct file_listing *listing);

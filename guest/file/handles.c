@@ -5,8 +5,12 @@
 #define CHUNK_SLOTS 1024u
 #define CHUNKS      4096u
 
+/* A slot holds a pointer to an entry, or, for a plain file of the base, the id of its note
+ * in the table of open files (times two plus one): no memory is needed for those. */
 static struct file_handle **volatile chunks[CHUNKS];
 static guest_lock table_lock;
+
+static bool is_note(const struct file_handle *h) { return (uintptr_t)h & 1; }
 
 static struct file_handle **slot_of(HANDLE handle, bool make)
 {
@@ -29,6 +33,10 @@ static struct file_handle **slot_of(HANDLE handle, bool make)
 
 void file_handle_release(struct file_handle *h)
 {
+    if (is_note(h)) {
+        file_open_forget((uint32_t)((uintptr_t)h >> 1));
+        return;
+    }
     if (!h || __atomic_sub_fetch(&h->references, 1, __ATOMIC_ACQ_REL)) return;
     file_listing_free(h->listing);
     guest_free(h);
@@ -56,13 +64,21 @@ struct file_handle *file_handle_add(HANDLE handle, struct fvm_wstr view)
     return h;
 }
 
+void file_handle_set_open(HANDLE handle, uint32_t id)
+{
+    struct file_handle **slot = slot_of(handle, true);
+    struct file_handle *note = (struct file_handle *)(((uintptr_t)id << 1) | 1);
+
+    file_handle_release(slot ? replace(slot, note) : note);
+}
+
 struct file_handle *file_handle_get(HANDLE handle)
 {
     struct file_handle **slot = slot_of(handle, false), *h = NULL;
 
     if (!slot || !*slot) return NULL;
     guest_lock_acquire(&table_lock);
-    h = *slot;
+    h = is_note(*slot) ? NULL : *slot;
     if (h) __atomic_add_fetch(&h->references, 1, __ATOMIC_RELAXED);
     guest_lock_release(&table_lock);
     return h;
@@ -86,7 +102,7 @@ static void put_back(HANDLE handle, struct file_handle *h)
 
 static void after_close(struct file_handle *h)
 {
-    if (h->delete_on_close)
+    if (!is_note(h) && h->delete_on_close)
         file_closed_deleted((struct fvm_wstr){h->view, h->view_len});
     file_handle_release(h);
 }

@@ -17,6 +17,8 @@ struct file_listing {
     bool plain;       /* nothing to merge: the host serves this handle */
     ULONG class;      /* of the entries */
     bool started;     /* an answer was given: "no more" instead of "no such file" */
+    uint32_t directory; /* its node in the index */
+    uint32_t seq;     /* of the index when the listing was made */
     uint32_t count, room, position;
     uint8_t **entries; /* each in the layout of class, NextEntryOffset unused */
     struct block *blocks;
@@ -309,6 +311,8 @@ static NTSTATUS build(struct file_listing *l, struct file_name *name)
     NTSTATUS status = STATUS_SUCCESS;
 
     discard(l);
+    l->directory = name->look.node;
+    l->seq = fvm_index_read_begin(guest_index);
     if (has_base) status = read_side(l, name, SIDE_BASE, true, &base);
     if (!status && (name->look.verdict == FVM_MERGED || name->look.verdict == FVM_PRIVATE))
         status = read_side(l, name, SIDE_PRIVATE, !has_base, &own);
@@ -332,6 +336,14 @@ static NTSTATUS build(struct file_listing *l, struct file_name *name)
 
 /* --- answering ------------------------------------------------------------------------------------ */
 
+/* The host leaves out what was deleted since it read the directory. */
+static bool is_gone(struct file_listing *l, struct fvm_wstr name)
+{
+    if (is_dots(name) || fvm_index_read_begin(guest_index) == l->seq) return false;
+    uint32_t flags = child_flags(l->directory, name);
+    return (flags & FVM_NODE_HIDDEN) && !(flags & FVM_NODE_PRIVATE);
+}
+
 /* Writes entries from the position on to the program's buffer, as the host fills it. */
 static NTSTATUS serve(struct file_listing *l, IO_STATUS_BLOCK *io, uint8_t *buffer, ULONG length,
                       bool single)
@@ -344,6 +356,10 @@ static NTSTATUS serve(struct file_listing *l, IO_STATUS_BLOCK *io, uint8_t *buff
     while (l->position < l->count) {
         const uint8_t *entry = l->entries[l->position];
         struct fvm_wstr name = entry_name(layout, entry);
+        if (is_gone(l, name)) {
+            l->position++;
+            continue;
+        }
         uint32_t start = (used + 7) & ~7u, bytes = name.len * 2;
         if (start + layout->name_at > length) break;
         uint32_t room = length - start - layout->name_at;

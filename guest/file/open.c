@@ -2,10 +2,11 @@
 #include "file.h"
 
 /* Rights whose use changes the file; with them it is opened as the VM's own. DELETE is not
- * among them: deleting and renaming what lies in the base is a record, not a copy. */
+ * among them: deleting and renaming what lies in the base is a record, not a copy. Nor is
+ * MAXIMUM_ALLOWED: the host opens such a file for reading and fails every write through it. */
 #define CHANGING                                                                                   \
     (FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES | WRITE_DAC |      \
-     WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL | MAXIMUM_ALLOWED)
+     WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL)
 #define READING (FILE_READ_DATA | FILE_EXECUTE | GENERIC_READ | GENERIC_EXECUTE)
 
 struct call {
@@ -35,6 +36,13 @@ static bool truncates(const struct call *c)
 {
     return c->disposition == FILE_SUPERSEDE || c->disposition == FILE_OVERWRITE ||
            c->disposition == FILE_OVERWRITE_IF;
+}
+
+/* What the host refuses whatever lies there. */
+static bool is_nonsense(const struct call *c)
+{
+    return ((c->options & FILE_DELETE_ON_CLOSE) && !(c->access & (DELETE | GENERIC_ALL))) ||
+           ((c->options & FILE_DIRECTORY_FILE) && truncates(c));
 }
 
 static NTSTATUS real_create(const struct call *c, OBJECT_ATTRIBUTES *attr)
@@ -72,10 +80,25 @@ static void remember(const struct call *c, const struct file_name *name)
     }
 }
 
+/* A file of the base is open now: what changes it later must know. */
+static void note_open(const struct call *c, const struct file_name *name)
+{
+    HANDLE handle;
+    uint32_t id;
+
+    if ((c->options & (FILE_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE)) ||
+        (name->look.flags & FVM_NODE_DIRECTORY) ||
+        !guest_read(&handle, c->handle, sizeof handle))
+        return;
+    id = file_open_note(file_open_key(file_base(name)), c->access, c->sharing);
+    if (id) file_handle_set_open(handle, id);
+}
+
 static NTSTATUS open_private(const struct call *c, struct file_name *name)
 {
     struct file_attr attr;
 
+    if (name->trailing && file_private_is_file(name)) return fail(c, ST_OBJECT_NAME_INVALID);
     if (!file_attr_private(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
     NTSTATUS status = real_create(c, &attr.attr);
     if (status == STATUS_SUCCESS) remember(c, name);
@@ -93,7 +116,10 @@ static NTSTATUS open_base(const struct call *c, struct file_name *name)
         if (!file_attr_base(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
         status = real_create(c, &attr.attr);
     }
-    if (status == STATUS_SUCCESS) remember(c, name);
+    if (status == STATUS_SUCCESS) {
+        remember(c, name);
+        note_open(c, name);
+    }
     return status;
 }
 
@@ -118,6 +144,8 @@ static NTSTATUS create_private(struct call *c, struct file_name *name)
     HANDLE handle;
     bool directory, is_directory = c->options & FILE_DIRECTORY_FILE;
 
+    if (is_nonsense(c)) return fail(c, NT_INVALID_PARAMETER);
+    if (name->trailing && !is_directory) return fail(c, ST_OBJECT_NAME_INVALID);
     file_lock();
     file_lookup_again(name);
     bool vacant = name->look.verdict == FVM_ABSENT ||
@@ -163,11 +191,12 @@ static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directo
     struct file_attr attr;
     HANDLE handle;
 
-    if (!(c->access & (DELETE | GENERIC_ALL))) return fail(c, NT_INVALID_PARAMETER);
     if (!directory && file_attr_base(name, NULL, &attr) &&
         !file_real.query_attributes(&attr.attr, &info) &&
         (info.FileAttributes & FILE_ATTRIBUTE_READONLY))
         return fail(c, ST_CANNOT_DELETE);
+    if (!directory && !file_open_allowed(file_base(name), c->access, c->sharing))
+        return fail(c, ST_SHARING_VIOLATION);
     NTSTATUS status = open_base_unchanged(c, name);
     if (status) return status;
     file_lock();
@@ -191,8 +220,7 @@ static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directo
 
 static NTSTATUS open_base_directory(struct call *c, struct file_name *name)
 {
-    if (c->disposition == FILE_CREATE) return fail(c, ST_NAME_COLLISION);
-    if (c->options & FILE_DELETE_ON_CLOSE) return delete_base(c, name, true);
+    if ((c->options & FILE_DELETE_ON_CLOSE) && !truncates(c)) return delete_base(c, name, true);
     if (truncates(c) || (c->options & FILE_NON_DIRECTORY_FILE)) {
         /* errors all: the host says which, of a folder that may be asked */
         struct file_attr attr;
@@ -217,9 +245,22 @@ static NTSTATUS open_base_directory(struct call *c, struct file_name *name)
     return status ? fail(c, status) : decide_anew(c);
 }
 
+/* Would the host let this call empty the file? Asked of the copy, before it counts. */
+static NTSTATUS try_truncate(void *context, OBJECT_ATTRIBUTES *copy)
+{
+    const struct call *c = context;
+    IO_STATUS_BLOCK io;
+    HANDLE handle;
+    NTSTATUS status =
+        file_real.create(&handle, c->access, copy, &io, NULL, c->attributes, FILE_SHARE_ALL,
+                         c->disposition, c->options & ~(ULONG)FILE_DELETE_ON_CLOSE, NULL, 0);
+
+    if (!status) file_real.close(handle);
+    return status;
+}
+
 static NTSTATUS open_base_file(struct call *c, struct file_name *name)
 {
-    if (c->disposition == FILE_CREATE) return fail(c, ST_NAME_COLLISION);
     if ((c->options & FILE_DIRECTORY_FILE) || name->trailing) return open_base_unchanged(c, name);
     bool changes = truncates(c) || (c->access & CHANGING);
     if (c->options & FILE_DELETE_ON_CLOSE && !changes && !(c->access & READING))
@@ -230,9 +271,28 @@ static NTSTATUS open_base_file(struct call *c, struct file_name *name)
     file_lookup_again(name);
     NTSTATUS status = STATUS_SUCCESS;
     if (name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE)
-        status = file_copy_up(name, !truncates(c));
+        status = file_open_allowed(file_base(name), c->access, c->sharing)
+                     ? file_copy_up(name, !truncates(c), truncates(c) ? try_truncate : NULL, c)
+                     : ST_SHARING_VIOLATION;
     file_unlock();
     return status ? fail(c, status) : decide_anew(c);
+}
+
+/* Is this an open to watch a directory by? Changes of the VM show in its private folder, so
+ * that is what the handle must be of. Listings are read through synchronous handles opened
+ * for backup; what else can list a directory is asynchronous (ReadDirectoryChangesW) or
+ * synchronous without backup intent and for listing alone (FindFirstChangeNotification). */
+static bool is_to_watch(const struct call *c)
+{
+    const ULONG synchronous = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT;
+
+    if (!(c->access & (FILE_LIST_DIRECTORY | GENERIC_READ)) ||
+        (c->options & FILE_NON_DIRECTORY_FILE) ||
+        !(c->options & (FILE_DIRECTORY_FILE | FILE_OPEN_FOR_BACKUP_INTENT)))
+        return false;
+    if (!(c->options & synchronous)) return true;
+    return c->access == (FILE_LIST_DIRECTORY | SYNCHRONIZE) &&
+           (c->options & FILE_DIRECTORY_FILE) && !(c->options & FILE_OPEN_FOR_BACKUP_INTENT);
 }
 
 /* The VM sees content of the base under this name. */
@@ -244,12 +304,7 @@ static NTSTATUS open_over_base(struct call *c, struct file_name *name)
     NTSTATUS status;
 
     if (plain) {
-        /* An asynchronous handle to list a directory with is one to watch it by: changes of
-         * the VM show in its private folder. */
-        bool watches = (c->access & (FILE_LIST_DIRECTORY | GENERIC_READ)) &&
-                       (c->options & (FILE_DIRECTORY_FILE | FILE_OPEN_FOR_BACKUP_INTENT)) &&
-                       !(c->options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT |
-                                       FILE_NON_DIRECTORY_FILE));
+        bool watches = is_to_watch(c);
         if (name->look.verdict == FVM_MERGED) return open_private(c, name);
         if (!watches || !file_base_exists(name, &directory, &status) || !directory)
             return open_base(c, name);
@@ -265,14 +320,19 @@ static NTSTATUS open_over_base(struct call *c, struct file_name *name)
         if (status != ST_NAME_NOT_FOUND) return open_base_unchanged(c, name);
         return creates(c) ? create_private(c, name) : fail(c, status);
     }
-    if (name->look.verdict == FVM_MERGED && !(c->options & FILE_DELETE_ON_CLOSE) &&
-        c->disposition != FILE_CREATE)
+    if (c->disposition == FILE_CREATE) return fail(c, ST_NAME_COLLISION);
+    if (is_nonsense(c)) return fail(c, NT_INVALID_PARAMETER);
+    if (name->look.verdict == FVM_MERGED && !(c->options & FILE_DELETE_ON_CLOSE))
         return open_private(c, name);
     return directory ? open_base_directory(c, name) : open_base_file(c, name);
 }
 
 static NTSTATUS open_named(struct call *c, struct file_name *name)
 {
+    /* the host looks the name up first, then refuses a disposition that it does not know */
+    if (c->disposition > FILE_MAXIMUM_DISPOSITION)
+        return fail(c, name->look.verdict == FVM_NO_PATH ? ST_PATH_NOT_FOUND
+                                                         : NT_INVALID_PARAMETER);
     for (;;) {
         NTSTATUS status = STATUS_SUCCESS;
         c->again = false;
@@ -311,8 +371,7 @@ NTSTATUS NTAPI file_hook_create(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRI
                         sharing, disposition, options, ea, ea_length,  false};
     struct file_name name;
 
-    if (disposition > FILE_MAXIMUM_DISPOSITION ||
-        file_resolve(attr, options, &name) != FILE_IS_NAMED) {
+    if (file_resolve(attr, options, &name) != FILE_IS_NAMED) {
         NTSTATUS status = file_real.create(handle, access, attr, io, allocation, attributes,
                                            sharing, disposition, options, ea, ea_length);
         HANDLE opened;

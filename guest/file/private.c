@@ -53,6 +53,16 @@ bool file_private_exists(struct file_name *name)
            !file_real.query_attributes(&attr.attr, &info);
 }
 
+bool file_private_is_file(struct file_name *name)
+{
+    FILE_BASIC_INFORMATION info;
+    struct file_attr attr;
+
+    return file_attr_private(name, NULL, &attr) &&
+           !file_real.query_attributes(&attr.attr, &info) &&
+           !(info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY);
+}
+
 bool file_base_exists(struct file_name *name, bool *directory, NTSTATUS *status)
 {
     FILE_BASIC_INFORMATION info;
@@ -90,11 +100,9 @@ static NTSTATUS make_folder(struct file_name *name)
     struct file_attr attr;
     IO_STATUS_BLOCK io;
     HANDLE base, folder;
-    bool trailing = name->trailing;
-    NTSTATUS status;
+    NTSTATUS status = open_base(name, FILE_READ_ATTRIBUTES, FILE_DIRECTORY_FILE, &base);
 
-    name->trailing = false;
-    status = open_base(name, FILE_READ_ATTRIBUTES, FILE_DIRECTORY_FILE, &base);
+
     if (!status) {
         spell_as_base(name, base);
         status = file_attr_private(name, NULL, &attr) ? STATUS_SUCCESS : ST_OBJECT_NAME_INVALID;
@@ -111,7 +119,6 @@ static NTSTATUS make_folder(struct file_name *name)
     } else if (status == ST_NAME_NOT_FOUND) {
         status = ST_PATH_NOT_FOUND;
     }
-    name->trailing = trailing;
     return status;
 }
 
@@ -193,14 +200,12 @@ static NTSTATUS copy_data(HANDLE from, HANDLE to)
 }
 
 /* Makes an empty file in the workspace's folder for copies in the making. */
-static NTSTATUS create_temporary(struct file_name *name, HANDLE *handle)
+static NTSTATUS create_temporary(struct file_name *name, struct file_attr *attr, HANDLE *handle)
 {
     static const fvm_wchar folder[] = {'\\', 't', 'm', 'p', '\\'};
     uint32_t number = __atomic_add_fetch(&guest_shared->tmp_seq, 1, __ATOMIC_RELAXED);
     uint32_t len = guest_shared->workspace.len;
     fvm_wchar *path = name->input; /* no longer needed once the name is looked up */
-    UNICODE_STRING text;
-    OBJECT_ATTRIBUTES attr;
     IO_STATUS_BLOCK io;
 
     memcpy(path, guest_shared->workspace.text, len * sizeof(WCHAR));
@@ -208,9 +213,9 @@ static NTSTATUS create_temporary(struct file_name *name, HANDLE *handle)
     len += 5;
     for (int shift = 28; shift >= 0; shift -= 4)
         path[len++] = (fvm_wchar)"0123456789abcdef"[number >> shift & 15];
-    text = (UNICODE_STRING){(USHORT)(len * 2), (USHORT)(len * 2), (WCHAR *)path};
-    InitializeObjectAttributes(&attr, &text, 0, NULL, NULL);
-    return file_real.create(handle, GENERIC_WRITE | DELETE | SYNCHRONIZE, &attr, &io, NULL, 0,
+    attr->text = (UNICODE_STRING){(USHORT)(len * 2), (USHORT)(len * 2), (WCHAR *)path};
+    InitializeObjectAttributes(&attr->attr, &attr->text, 0, NULL, NULL);
+    return file_real.create(handle, GENERIC_WRITE | DELETE | SYNCHRONIZE, &attr->attr, &io, NULL, 0,
                             FILE_SHARE_ALL, FILE_SUPERSEDE,
                             FILE_SYNCHRONOUS_IO_NONALERT | FILE_NON_DIRECTORY_FILE, NULL, 0);
 }
@@ -238,9 +243,9 @@ void file_delete_handle(HANDLE handle)
     file_real.set_information(handle, &io, &remove, sizeof remove, FI_DISPOSITION);
 }
 
-NTSTATUS file_copy_up(struct file_name *name, bool data)
+NTSTATUS file_copy_up(struct file_name *name, bool data, file_probe *probe, void *context)
 {
-    struct file_attr attr;
+    struct file_attr attr, temporary;
     HANDLE from, to;
     NTSTATUS status = file_make_parent(name);
 
@@ -249,17 +254,18 @@ NTSTATUS file_copy_up(struct file_name *name, bool data)
                        &from);
     if (status) return status;
     spell_as_base(name, from);
-    status = create_temporary(name, &to);
+    status = create_temporary(name, &temporary, &to);
     if (!status) {
         if (data) status = copy_data(from, to);
+        if (!status && probe) {
+            copy_basic(from, to);
+            status = probe(context, &temporary.attr);
+        }
         if (!status) {
-            bool trailing = name->trailing;
-            name->trailing = false;
             copy_basic(from, to);
             status = file_attr_private(name, NULL, &attr)
                          ? file_rename_handle(to, &attr.text, true, FI_RENAME)
                          : ST_OBJECT_NAME_INVALID;
-            name->trailing = trailing;
         }
         if (!status)
             status = file_record(FVM_LOG_PRIVATE,
@@ -273,6 +279,21 @@ NTSTATUS file_copy_up(struct file_name *name, bool data)
     return status;
 }
 
+/* Makes a read-only file one that can be deleted. */
+static bool clear_attributes(OBJECT_ATTRIBUTES *attr)
+{
+    FILE_BASIC_INFORMATION info = {.FileAttributes = FILE_ATTRIBUTE_NORMAL};
+    IO_STATUS_BLOCK io;
+    HANDLE handle;
+
+    if (file_real.open(&handle, FILE_WRITE_ATTRIBUTES | SYNCHRONIZE, attr, &io, FILE_SHARE_ALL,
+                       FILE_SYNCHRONOUS_IO_NONALERT))
+        return false;
+    bool done = !file_real.set_information(handle, &io, &info, sizeof info, FI_BASIC);
+    file_real.close(handle);
+    return done;
+}
+
 NTSTATUS file_delete_private(struct file_name *name)
 {
     struct file_attr attr;
@@ -284,6 +305,10 @@ NTSTATUS file_delete_private(struct file_name *name)
                                      FILE_DELETE_ON_CLOSE | FILE_SYNCHRONOUS_IO_NONALERT |
                                          FILE_OPEN_FOR_BACKUP_INTENT);
     if (status == ST_NAME_NOT_FOUND) return STATUS_SUCCESS;
+    if (status == ST_CANNOT_DELETE && clear_attributes(&attr.attr)) {
+        status = file_real.open(&handle, DELETE | SYNCHRONIZE, &attr.attr, &io, FILE_SHARE_ALL,
+                                FILE_DELETE_ON_CLOSE | FILE_SYNCHRONOUS_IO_NONALERT);
+    }
     if (!status) file_real.close(handle);
     return status;
 }

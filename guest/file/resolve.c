@@ -223,7 +223,7 @@ bool file_attr_private(struct file_name *name, const OBJECT_ATTRIBUTES *from,
     struct fvm_wstr workspace = {guest_shared->workspace.text, guest_shared->workspace.len};
 
     return set_attr(name, from,
-                    fvm_path_to_private(file_canon(name), workspace, name->trailing, output(name),
+                    fvm_path_to_private(file_canon(name), workspace, false, output(name),
                                         FILE_NAME_CAP),
                     out);
 }

@@ -6,17 +6,17 @@
  * image is shared; a process only writes its own ntdll. */
 #include "guest_boot.h"
 
-#define STUB_SIZE   32
-#define PATCH_SIZE  12 /* mov rax, imm64; jmp rax */
-#define MAX_STUBS   320
-#define SAVED_SIZE  16
+#define STUB_SIZE  32
+#define PATCH_SIZE 12 /* mov rax, imm64; jmp rax */
+#define MAX_STUBS  320
+#define SAVED_SIZE 16
 
 struct guest_host guest_host;
 const void *guest_dispatcher_rest;
 
 /* In .text: executable wherever the image is. */
-__attribute__((section(".text$trampolines"), aligned(32))) static uint8_t
-    trampolines[MAX_STUBS * STUB_SIZE] = {0xcc};
+__attribute__((section(".text$trampolines"),
+               aligned(32))) static uint8_t trampolines[MAX_STUBS * STUB_SIZE] = {0xcc};
 static uint32_t stub_count;
 static struct {
     uint8_t *stub;
@@ -62,8 +62,7 @@ static uint8_t *find_export(const uint8_t *dll, const char *name)
         if (c == 0) {
             DWORD rva = functions[ordinals[mid]];
 
-            if (rva - dir->VirtualAddress < dir->Size)
-                return NULL;
+            if (rva - dir->VirtualAddress < dir->Size) return NULL;
             return (uint8_t *)(uintptr_t)dll + rva;
         }
         if (c < 0)
@@ -99,18 +98,15 @@ static void *trampoline(const uint8_t *stub)
         if (memcmp(trampolines + i * STUB_SIZE, stub, STUB_SIZE) == 0)
             return trampolines + i * STUB_SIZE;
     }
-    if (stub_count == MAX_STUBS)
-        return NULL;
+    if (stub_count == MAX_STUBS) return NULL;
     memcpy(trampolines + stub_count * STUB_SIZE, stub, STUB_SIZE);
     return trampolines + stub_count++ * STUB_SIZE;
 }
 
 static void note_range(uint8_t *at, size_t size)
 {
-    if (!first_patched || at < first_patched)
-        first_patched = at;
-    if (at + size > last_patched)
-        last_patched = at + size;
+    if (!first_patched || at < first_patched) first_patched = at;
+    if (at + size > last_patched) last_patched = at + size;
 }
 
 static bool prepare_table(const uint8_t *ntdll, const struct guest_hook *table,
@@ -119,25 +115,18 @@ static bool prepare_table(const uint8_t *ntdll, const struct guest_hook *table,
     for (; table->name; table++) {
         uint8_t *stub = find_export(ntdll, table->name);
 
-        if (!stub)
-            return fail(error, NT_ENTRYPOINT_NOT_FOUND, table->name);
-        if (!is_stub(stub))
-            return fail(error, NT_OBJECT_TYPE_MISMATCH, table->name);
+        if (!stub) return fail(error, NT_ENTRYPOINT_NOT_FOUND, table->name);
+        if (!is_stub(stub)) return fail(error, NT_OBJECT_TYPE_MISMATCH, table->name);
 
         void *real = trampoline(stub);
 
-        if (!real)
-            return fail(error, NT_NO_MEMORY, table->name);
-        if (table->real)
-            *table->real = real;
-        if (!table->hook)
-            continue;
+        if (!real) return fail(error, NT_NO_MEMORY, table->name);
+        if (table->real) *table->real = real;
+        if (!table->hook) continue;
         for (uint32_t i = 0; i < patch_count; i++) {
-            if (patches[i].stub == stub)
-                return fail(error, NT_CONFLICTING_ADDRESSES, table->name);
+            if (patches[i].stub == stub) return fail(error, NT_CONFLICTING_ADDRESSES, table->name);
         }
-        if (patch_count == MAX_STUBS)
-            return fail(error, NT_NO_MEMORY, table->name);
+        if (patch_count == MAX_STUBS) return fail(error, NT_NO_MEMORY, table->name);
         patches[patch_count].stub = stub;
         patches[patch_count++].hook = table->hook;
         note_range(stub, PATCH_SIZE);
@@ -147,19 +136,18 @@ static bool prepare_table(const uint8_t *ntdll, const struct guest_hook *table,
 
 bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error)
 {
-    const struct guest_hook *const tables[] = {guest_raw_hooks, guest_file_hooks, guest_device_hooks,
-                                               guest_process_hooks, guest_registry_hooks};
+    const struct guest_hook *const tables[] = {guest_raw_hooks, guest_file_hooks,
+                                               guest_device_hooks, guest_process_hooks,
+                                               guest_registry_hooks};
 
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        if (!prepare_table(ntdll, tables[i], error))
-            return false;
+        if (!prepare_table(ntdll, tables[i], error)) return false;
     }
 
     guest_host.map_view = find_export(ntdll, "NtMapViewOfSection");
     guest_host.terminate = find_export(ntdll, "NtTerminateProcess");
     guest_host.init_thunk = find_export(ntdll, "LdrInitializeThunk");
-    if (!guest_host.init_thunk)
-        return fail(error, NT_ENTRYPOINT_NOT_FOUND, "LdrInitializeThunk");
+    if (!guest_host.init_thunk) return fail(error, NT_ENTRYPOINT_NOT_FOUND, "LdrInitializeThunk");
     memcpy(guest_host.init_thunk_saved, guest_host.init_thunk, GUEST_BLOB_MAX);
 
     guest_host.dispatcher = find_export(ntdll, "KiUserExceptionDispatcher");
@@ -197,8 +185,7 @@ bool guest_hooks_install(bool thunk)
         return false;
     /* first the dispatcher, so that a fault in all that follows is told */
     write_jump(guest_host.dispatcher, guest_exception_entry);
-    if (thunk)
-        memcpy(guest_host.init_thunk, guest_host.init_thunk_saved, GUEST_BLOB_MAX);
+    if (thunk) memcpy(guest_host.init_thunk, guest_host.init_thunk_saved, GUEST_BLOB_MAX);
     for (uint32_t i = 0; i < patch_count; i++)
         write_jump(patches[i].stub, patches[i].hook);
     return guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, old, &old) >= 0;

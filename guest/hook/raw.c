@@ -3,7 +3,10 @@
 
 struct guest_raw guest_raw;
 
-#define RAW(export, field) {export, NULL, (void **)&guest_raw.field}
+#define RAW(export, field)                                                                         \
+    {                                                                                              \
+        export, NULL, (void **)&guest_raw.field                                                    \
+    }
 
 const struct guest_hook guest_raw_hooks[] = {
     RAW("NtCreateFile", create_file),

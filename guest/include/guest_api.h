@@ -20,8 +20,8 @@
 #define GUEST_API_VERSION 1U
 
 struct guest_error {
-    int32_t status;   /* NTSTATUS, 0 when all went well */
-    char where[96];   /* what failed: the name of an export, or of a step */
+    int32_t status; /* NTSTATUS, 0 when all went well */
+    char where[96]; /* what failed: the name of an export, or of a step */
 };
 
 /* Makes the image ready. Called once, in the writable image. */

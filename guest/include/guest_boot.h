@@ -21,18 +21,18 @@ struct guest_blob {
 
 #define GUEST_BLOB_MAX 256 /* code and data */
 
-void fvm_guest_boot(void);          /* entered by a jump only */
-void guest_exception_entry(void);   /* in place of KiUserExceptionDispatcher */
+void fvm_guest_boot(void);        /* entered by a jump only */
+void guest_exception_entry(void); /* in place of KiUserExceptionDispatcher */
 /* Copies without looking; a fault inside ends it at guest_copy_fail, with false. */
 bool guest_copy(void *dst, const void *src, size_t size);
 extern const uint8_t guest_copy_start[], guest_copy_end[], guest_copy_fail[];
-extern uint8_t guest_dispatcher_saved[]; /* the instructions replaced in the dispatcher */
+extern uint8_t guest_dispatcher_saved[];  /* the instructions replaced in the dispatcher */
 extern const void *guest_dispatcher_rest; /* where the host's dispatcher goes on */
 
 /* --- boot/init.c ---------------------------------------------------------------------- */
 extern HANDLE guest_image_section; /* valid in this process */
 extern uint32_t guest_image_size;  /* bytes from GUEST_BASE, set by prepare */
-extern bool guest_attached; /* this is the monitor: not a process of the VM */
+extern bool guest_attached;        /* this is the monitor: not a process of the VM */
 /* What fvm_guest_boot calls: returns where the process goes on. */
 void *guest_boot_process(const struct guest_blob *blob);
 /* Ends the process: the guest could not start in it. */
@@ -47,20 +47,23 @@ void guest_fault(CONTEXT *context, const EXCEPTION_RECORD *record);
 
 /* --- hook/raw.c: the host's calls, never hooked ---------------------------------------- */
 struct guest_raw {
-    NTSTATUS(NTAPI *create_file)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *,
-                                 LARGE_INTEGER *, ULONG, ULONG, ULONG, ULONG, void *, ULONG);
-    NTSTATUS(NTAPI *open_file)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *,
-                               ULONG, ULONG);
-    NTSTATUS(NTAPI *read_file)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG,
-                               LARGE_INTEGER *, ULONG *);
-    NTSTATUS(NTAPI *write_file)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, const void *,
-                                ULONG, LARGE_INTEGER *, ULONG *);
-    NTSTATUS(NTAPI *lock_file)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, LARGE_INTEGER *,
-                               LARGE_INTEGER *, ULONG *, BOOLEAN, BOOLEAN);
+    NTSTATUS(NTAPI *create_file)
+    (HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, LARGE_INTEGER *, ULONG, ULONG,
+     ULONG, ULONG, void *, ULONG);
+    NTSTATUS(NTAPI *open_file)
+    (HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, ULONG, ULONG);
+    NTSTATUS(NTAPI *read_file)
+    (HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG, LARGE_INTEGER *, ULONG *);
+    NTSTATUS(NTAPI *write_file)
+    (HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, const void *, ULONG, LARGE_INTEGER *,
+     ULONG *);
+    NTSTATUS(NTAPI *lock_file)
+    (HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, LARGE_INTEGER *, LARGE_INTEGER *, ULONG *,
+     BOOLEAN, BOOLEAN);
     NTSTATUS(NTAPI *close)(HANDLE);
     NTSTATUS(NTAPI *duplicate_object)(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
-    NTSTATUS(NTAPI *map_view)(HANDLE, HANDLE, void **, ULONG_PTR, SIZE_T, LARGE_INTEGER *,
-                              SIZE_T *, ULONG, ULONG, ULONG);
+    NTSTATUS(NTAPI *map_view)
+    (HANDLE, HANDLE, void **, ULONG_PTR, SIZE_T, LARGE_INTEGER *, SIZE_T *, ULONG, ULONG, ULONG);
     NTSTATUS(NTAPI *read_memory)(HANDLE, const void *, void *, SIZE_T, SIZE_T *);
     NTSTATUS(NTAPI *write_memory)(HANDLE, void *, const void *, SIZE_T, SIZE_T *);
     NTSTATUS(NTAPI *protect)(HANDLE, void **, SIZE_T *, ULONG, ULONG *);

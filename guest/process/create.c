@@ -11,12 +11,19 @@ struct creation {
     struct nt_ps_attribute attributes[MAX_ATTRIBUTES];
     UNICODE_STRING image;
     HANDLE parent;
-    uint32_t count;
+    uint32_t count, view_len;
     bool job_list;
-    CLIENT_ID id; /* of the new process and its thread */
+    /* what the host tells about the new process */
+    CLIENT_ID id;
+    struct nt_image_information program;
     fvm_wchar view[NAME_CAP], real[NAME_CAP];
 };
 _Static_assert(sizeof(struct creation) <= GUEST_SCRATCH_SIZE, "must fit a scratch buffer");
+
+static struct fvm_wstr view_name(const struct creation *c)
+{
+    return (struct fvm_wstr){c->view, c->view_len};
+}
 
 /* Copies the program's attribute list and the image's name out of its memory, so that what
  * is checked is what is used. */
@@ -24,14 +31,13 @@ static NTSTATUS read_attributes(struct creation *c, const struct nt_ps_attribute
 {
     if (!guest_read(&c->total_length, &list->total_length, sizeof(c->total_length)))
         return NT_ACCESS_VIOLATION;
-    if (c->total_length < sizeof(SIZE_T))
-        return NT_INVALID_PARAMETER;
+    if (c->total_length < sizeof(SIZE_T)) return NT_INVALID_PARAMETER;
     c->count = (uint32_t)((c->total_length - sizeof(SIZE_T)) / sizeof(struct nt_ps_attribute));
-    if (c->count >= MAX_ATTRIBUTES)
-        return NT_INVALID_PARAMETER;
+    if (c->count > MAX_ATTRIBUTES - 2) return NT_INVALID_PARAMETER;
     if (!guest_read(c->attributes, list->attributes, c->count * sizeof(c->attributes[0])))
         return NT_ACCESS_VIOLATION;
     c->image = (UNICODE_STRING){0};
+    c->view_len = 0;
     c->parent = NULL;
     c->job_list = false;
     for (uint32_t i = 0; i < c->count; i++) {
@@ -40,9 +46,9 @@ static NTSTATUS read_attributes(struct creation *c, const struct nt_ps_attribute
         if (a->attribute == NT_PS_ATTRIBUTE_IMAGE_NAME) {
             if (a->size > (NAME_CAP - 1) * sizeof(fvm_wchar) || a->size > 0xfffe)
                 return NT_INVALID_PARAMETER;
-            if (!guest_read(c->view, a->ptr, a->size))
-                return NT_ACCESS_VIOLATION;
+            if (!guest_read(c->view, a->ptr, a->size)) return NT_ACCESS_VIOLATION;
             a->ptr = c->view;
+            c->view_len = (uint32_t)(a->size / sizeof(fvm_wchar));
             c->image.Buffer = (WCHAR *)c->view;
             c->image.Length = c->image.MaximumLength = (USHORT)a->size;
         } else if (a->attribute == NT_PS_ATTRIBUTE_PARENT_PROCESS) {
@@ -53,6 +59,9 @@ static NTSTATUS read_attributes(struct creation *c, const struct nt_ps_attribute
     }
     c->attributes[c->count++] = (struct nt_ps_attribute){
         .attribute = NT_PS_ATTRIBUTE_CLIENT_ID, .size = sizeof(c->id), .ptr = &c->id};
+    c->attributes[c->count++] = (struct nt_ps_attribute){
+        .attribute = NT_PS_ATTRIBUTE_IMAGE_INFO, .size = sizeof(c->program), .ptr = &c->program};
+    c->program = (struct nt_image_information){0};
     c->total_length = sizeof(SIZE_T) + c->count * sizeof(c->attributes[0]);
     return 0;
 }
@@ -61,13 +70,10 @@ static NTSTATUS read_attributes(struct creation *c, const struct nt_ps_attribute
 static NTSTATUS translate_image(struct creation *c)
 {
     NTSTATUS status = 0;
-    uint32_t n = guest_file_real_name((struct fvm_wstr){c->view, c->image.Length / 2}, c->real,
-                                      NAME_CAP - 1, &status);
+    uint32_t n = guest_file_real_name(view_name(c), c->real, NAME_CAP - 1, &status);
 
-    if (status < 0)
-        return status;
-    if (!n)
-        return 0;
+    if (status < 0) return status;
+    if (!n) return 0;
     c->real[n] = 0;
     c->image.Buffer = (WCHAR *)c->real;
     c->image.Length = c->image.MaximumLength = (USHORT)(n * sizeof(fvm_wchar));
@@ -98,17 +104,14 @@ static NTSTATUS check_image(struct creation *c)
     status = guest_raw.open_file(&file, FILE_READ_DATA | SYNCHRONIZE, &attr, &io,
                                  FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
                                  0x60 /* FILE_SYNCHRONOUS_IO_NONALERT | NON_DIRECTORY_FILE */);
-    if (status < 0)
-        return 0;
+    if (status < 0) return 0;
     io.Information = 0;
     status = guest_raw.read_file(file, NULL, NULL, NULL, &io, magic, sizeof(magic), &start, NULL);
     guest_raw.close(file);
-    if (status >= 0 && magic[0] == 'M' && magic[1] == 'Z')
-        return 0;
+    if (status >= 0 && magic[0] == 'M' && magic[1] == 'Z') return 0;
     /* batch files are named in an event only when they are none: cmd.exe runs them */
     if (magic[0] == 0x7f && magic[1] == 'E' && magic[2] == 'L' && magic[3] == 'F')
-        guest_event("refused", "NtCreateUserProcess",
-                    (struct fvm_wstr){c->view, c->image.Length / 2},
+        guest_event("refused", "NtCreateUserProcess", view_name(c),
                     "a Linux program would run outside of the VM");
     return NT_INVALID_IMAGE_NOT_MZ;
 }
@@ -119,18 +122,15 @@ static NTSTATUS check_parent(struct creation *c)
     HANDLE handle;
     bool inside;
 
-    if (!c->parent)
-        return 0;
+    if (!c->parent) return 0;
     /* a bad handle is for the host to refuse, in its own words */
     if (guest_raw.duplicate_object(NT_CURRENT_PROCESS, c->parent, NT_CURRENT_PROCESS, &handle,
                                    PROCESS_VM_READ, 0, 0) < 0)
         return 0;
     inside = guest_is_inside(handle);
     guest_raw.close(handle);
-    if (inside)
-        return 0;
-    guest_event("refused", "NtCreateUserProcess",
-                (struct fvm_wstr){c->view, c->image.Length / 2},
+    if (inside) return 0;
+    guest_event("refused", "NtCreateUserProcess", view_name(c),
                 "the parent process is not in the VM");
     return NT_ACCESS_DENIED;
 }
@@ -141,19 +141,16 @@ static NTSTATUS narrow(HANDLE *handle, ACCESS_MASK access, ACCESS_MASK wanted, U
     HANDLE narrowed;
     NTSTATUS status;
 
-    if (access == wanted)
-        return 0;
+    if (access == wanted) return 0;
     status = guest_raw.duplicate_object(NT_CURRENT_PROCESS, *handle, NT_CURRENT_PROCESS, &narrowed,
                                         wanted, attributes, DUPLICATE_CLOSE_SOURCE);
-    if (status >= 0)
-        *handle = narrowed;
+    if (status >= 0) *handle = narrowed;
     return status;
 }
 
 static ACCESS_MASK widen(ACCESS_MASK access, ACCESS_MASK needed)
 {
-    if (access & (MAXIMUM_ALLOWED | GENERIC_ALL))
-        return access;
+    if (access & (MAXIMUM_ALLOWED | GENERIC_ALL)) return access;
     return access | needed;
 }
 
@@ -181,28 +178,32 @@ static NTSTATUS create(struct creation *c, HANDLE *process_out, HANDLE *thread_o
     bool in_job = guest_in_job(nt_process_id());
     ULONG flags = in_job ? process_flags : process_flags & ~(ULONG)NT_PROCESS_CREATE_BREAKAWAY;
 
-    status = real_NtCreateUserProcess(&process, &thread, process_all, thread_all, process_attr,
-                                      thread_attr, flags, thread_flags | NT_THREAD_CREATE_SUSPENDED,
-                                      params, info, (struct nt_ps_attribute_list *)&c->total_length);
-    if (status < 0)
-        return status;
+    status =
+        real_NtCreateUserProcess(&process, &thread, process_all, thread_all, process_attr,
+                                 thread_attr, flags, thread_flags | NT_THREAD_CREATE_SUSPENDED,
+                                 params, info, (struct nt_ps_attribute_list *)&c->total_length);
+    if (status < 0) return status;
     if (!process || !thread) /* not a process of the host's: see check_image */
         return NT_INVALID_IMAGE_NOT_MZ;
 
     guest_set_in_job((uint32_t)(uintptr_t)c->id.UniqueProcess,
-                     (c->job_list && !guest_attached) || (in_job && !(flags & NT_PROCESS_CREATE_BREAKAWAY)));
-    status = guest_inject(process);
-    if (status < 0) {
-        guest_event("error", "NtCreateUserProcess",
-                    (struct fvm_wstr){c->view, c->image.Length / 2},
+                     (c->job_list && !guest_attached) ||
+                         (in_job && !(flags & NT_PROCESS_CREATE_BREAKAWAY)));
+    if (c->program.machine == IMAGE_FILE_MACHINE_I386 &&
+        !(c->program.flags & NT_IMAGE_COM_PLUS_NATIVE_READY)) {
+        /* there is no guest for it; without 32-bit Wine the host would let it end at once, with
+         * success */
+        status = NT_INVALID_IMAGE_FORMAT;
+        guest_event("refused", "NtCreateUserProcess", view_name(c),
+                    "32-bit programs cannot run in a VM");
+    } else if ((status = guest_inject(process)) < 0) {
+        guest_event("error", "NtCreateUserProcess", view_name(c),
                     "the guest could not be put into the new process");
     } else if (!(thread_flags & NT_THREAD_CREATE_SUSPENDED)) {
         status = guest_raw.resume_thread(thread, NULL);
     }
-    if (status >= 0)
-        status = narrow(&process, process_all, process_access, process_inherit);
-    if (status >= 0)
-        status = narrow(&thread, thread_all, thread_access, thread_inherit);
+    if (status >= 0) status = narrow(&process, process_all, process_access, process_inherit);
+    if (status >= 0) status = narrow(&thread, thread_all, thread_access, thread_inherit);
     if (status >= 0 && (!guest_write(process_out, &process, sizeof(process)) ||
                         !guest_write(thread_out, &thread, sizeof(thread))))
         status = NT_ACCESS_VIOLATION;
@@ -224,15 +225,11 @@ NTSTATUS NTAPI hook_NtCreateUserProcess(HANDLE *process, HANDLE *thread, ACCESS_
     NTSTATUS status;
 
     guest_late_init();
-    if (!c)
-        return NT_NO_MEMORY;
+    if (!c) return NT_NO_MEMORY;
     status = read_attributes(c, attributes);
-    if (status >= 0)
-        status = translate_image(c);
-    if (status >= 0)
-        status = check_image(c);
-    if (status >= 0)
-        status = check_parent(c);
+    if (status >= 0) status = translate_image(c);
+    if (status >= 0) status = check_image(c);
+    if (status >= 0) status = check_parent(c);
     if (status >= 0)
         status = create(c, process, thread, process_access, thread_access, process_attr,
                         thread_attr, process_flags, thread_flags, params, info);

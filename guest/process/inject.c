@@ -15,16 +15,13 @@ NTSTATUS guest_inject(HANDLE process)
     NTSTATUS status;
     SIZE_T written;
 
-    if (code + sizeof(blob) > sizeof(buffer))
-        return NT_INTERNAL_ERROR;
+    if (code + sizeof(blob) > sizeof(buffer)) return NT_INTERNAL_ERROR;
     status = guest_raw.duplicate_object(NT_CURRENT_PROCESS, guest_image_section, process, &image, 0,
                                         0, DUPLICATE_SAME_ACCESS);
-    if (status < 0)
-        return status;
+    if (status < 0) return status;
     status = guest_raw.duplicate_object(NT_CURRENT_PROCESS, guest_shared_section, process, &shared,
                                         0, 0, DUPLICATE_SAME_ACCESS);
-    if (status < 0)
-        return status; /* the caller ends the process, and its handles with it */
+    if (status < 0) return status; /* the caller ends the process, and its handles with it */
 
     blob.image_section = (uintptr_t)image;
     blob.shared_section = (uintptr_t)shared;
@@ -45,8 +42,7 @@ bool guest_is_inside(HANDLE process)
     bool inside;
 
     _Static_assert(offsetof(struct fvm_shared, lock_owner) <= GUEST_SCRATCH_SIZE, "must fit");
-    if (!theirs)
-        return false;
+    if (!theirs) return false;
     /* either it has not run yet, or it has the block; the guest maps that first and removes the
      * other sign afterwards */
     inside = guest_raw.read_memory(process, guest_host.init_thunk, theirs, code, &got) >= 0 &&

@@ -54,8 +54,7 @@ static uint32_t process_id(HANDLE process)
         ULONG_PTR id, parent;
     } info;
 
-    if (process == NT_CURRENT_PROCESS)
-        return nt_process_id();
+    if (process == NT_CURRENT_PROCESS) return nt_process_id();
     if (real_NtQueryInformationProcess(process, CLASS_BASIC_INFORMATION, &info, sizeof(info),
                                        NULL) < 0)
         return 0;
@@ -67,8 +66,7 @@ NTSTATUS NTAPI hook_NtAssignProcessToJobObject(HANDLE job, HANDLE process)
     NTSTATUS status = real_NtAssignProcessToJobObject(job, process);
     uint32_t pid = status >= 0 ? process_id(process) : 0;
 
-    if (pid)
-        guest_set_in_job(pid, true);
+    if (pid) guest_set_in_job(pid, true);
     return status;
 }
 
@@ -77,8 +75,7 @@ NTSTATUS NTAPI hook_NtIsProcessInJob(HANDLE process, HANDLE job)
     NTSTATUS status = real_NtIsProcessInJob(process, job);
     uint32_t pid;
 
-    if (job || status != NT_PROCESS_IN_JOB)
-        return status;
+    if (job || status != NT_PROCESS_IN_JOB) return status;
     pid = process_id(process);
     return pid && !guest_in_job(pid) ? NT_PROCESS_NOT_IN_JOB : status;
 }

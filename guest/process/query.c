@@ -18,8 +18,7 @@ static NTSTATUS query_image_name(HANDLE process, ULONG class, void *info, ULONG 
     const fvm_wchar *text;
     uint32_t len, n;
 
-    if (!answer)
-        return NT_NO_MEMORY;
+    if (!answer) return NT_NO_MEMORY;
     status = real_NtQueryInformationProcess(process, class, answer, sizeof(*answer), &total);
     if (status < 0) {
         guest_scratch_put(answer);
@@ -68,8 +67,7 @@ static NTSTATUS query_image_name(HANDLE process, ULONG class, void *info, ULONG 
             !guest_write((UNICODE_STRING *)info + 1, text, len * sizeof(fvm_wchar)))
             status = NT_ACCESS_VIOLATION;
     }
-    if (needed && !guest_write(needed, &total, sizeof(total)))
-        status = NT_ACCESS_VIOLATION;
+    if (needed && !guest_write(needed, &total, sizeof(total))) status = NT_ACCESS_VIOLATION;
     guest_scratch_put(answer);
     return status;
 }

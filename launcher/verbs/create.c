@@ -12,7 +12,7 @@ static int create(int argc, char **argv, struct err **err)
     static const struct option options[] = {{"base", required_argument, NULL, 'b'}, {0}};
     const char *base = getenv("FVM_BASE");
     int c;
-    while ((c = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (c != 'b') return verb_bad_option(argv, c, optopt, err);
         base = optarg;
     }

@@ -23,7 +23,7 @@ static int ls(int argc, char **argv, struct err **err)
                                             {"quiet", no_argument, NULL, 'q'}, {0}};
     bool json = false, quiet = false;
     int c;
-    while ((c = getopt_long(argc, argv, "+:q", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":q", options, NULL)) != -1) {
         if (c == 'j')
             json = true;
         else if (c == 'q')

@@ -52,7 +52,7 @@ static void report(struct watch *w, const char *label)
     char *lines[200];
     int count = 0, i;
 
-    while (count < 199 && WaitForSingleObject(w->event, count ? 60 : 300) == WAIT_OBJECT_0) {
+    while (count < 199 && WaitForSingleObject(w->event, count ? 30 : 200) == WAIT_OBJECT_0) {
         const FILE_NOTIFY_INFORMATION *info = (const FILE_NOTIFY_INFORMATION *)w->buffer;
 
         if (!w->io.Information) {

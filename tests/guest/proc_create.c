@@ -1,6 +1,7 @@
 /* Every way to make a process: each child tells what it found, natively and in a VM alike. */
 #include <windows.h>
 #include <psapi.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,7 @@ static DWORD finish(PROCESS_INFORMATION *info)
 {
     DWORD code = 0xdead;
 
-    if (WaitForSingleObject(info->hProcess, 30000) != WAIT_OBJECT_0)
-        printf("  does not end\n");
+    if (WaitForSingleObject(info->hProcess, 30000) != WAIT_OBJECT_0) printf("  does not end\n");
     GetExitCodeProcess(info->hProcess, &code);
     CloseHandle(info->hThread);
     CloseHandle(info->hProcess);
@@ -74,7 +74,8 @@ static void test_jobs(void)
     printf("  assign self %d\n", AssignProcessToJobObject(job, GetCurrentProcess()));
     in_job("self in any", GetCurrentProcess(), NULL);
     printf("  child of one in a job: exit %lu\n", run("job", 0, NULL, NULL));
-    printf("  breakaway, not allowed: exit %lx\n", run("job", CREATE_BREAKAWAY_FROM_JOB, NULL, NULL));
+    printf("  breakaway, not allowed: exit %lx\n",
+           run("job", CREATE_BREAKAWAY_FROM_JOB, NULL, NULL));
     limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_BREAKAWAY_OK;
     printf("  allow %d\n", SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits,
                                                    sizeof(limits)));
@@ -129,8 +130,8 @@ static void test_remote_thread(void)
 
     printf("a thread before the first one\n");
     run("exit 9", CREATE_SUSPENDED, NULL, &info);
-    thread = CreateRemoteThread(info.hProcess, NULL, 0, (LPTHREAD_START_ROUTINE)(void *)SetLastError,
-                                NULL, 0, NULL);
+    thread = CreateRemoteThread(info.hProcess, NULL, 0,
+                                (LPTHREAD_START_ROUTINE)(void *)SetLastError, NULL, 0, NULL);
     printf("  created %d wait %lu\n", thread != NULL, WaitForSingleObject(thread, 30000));
     GetExitCodeThread(thread, &code);
     CloseHandle(thread);
@@ -189,8 +190,7 @@ static void test_parent(void)
 
 static int child(int argc, char **argv)
 {
-    if (!strcmp(argv[1], "exit"))
-        return atoi(argv[2]);
+    if (!strcmp(argv[1], "exit")) return atoi(argv[2]);
     if (!strcmp(argv[1], "wait")) {
         Sleep(20000);
         return 1;
@@ -198,7 +198,8 @@ static int child(int argc, char **argv)
     if (!strcmp(argv[1], "env")) {
         const char *value = getenv("FVM_TEST");
 
-        printf("  FVM_TEST=%s PATH %s\n", value ? value : "(none)", getenv("PATH") ? "set" : "not set");
+        printf("  FVM_TEST=%s PATH %s\n", value ? value : "(none)",
+               getenv("PATH") ? "set" : "not set");
         return 0;
     }
     if (!strcmp(argv[1], "args")) {
@@ -229,8 +230,7 @@ int main(int argc, char **argv)
     PROCESS_INFORMATION info;
 
     GetModuleFileNameA(NULL, self, sizeof(self));
-    if (argc > 1)
-        return child(argc, argv);
+    if (argc > 1) return child(argc, argv);
 
     printf("exit code\n  %lu %lx\n", run("exit 42", 0, NULL, NULL), run("exit -1", 0, NULL, NULL));
     printf("arguments\n");
@@ -261,9 +261,10 @@ int main(int argc, char **argv)
     test_parent();
     test_jobs();
     printf("system %d\n", system("exit 17"));
-    printf("no such file: %lx\n", (unsigned long)(CreateProcessA("C:\\none\\such.exe", NULL, NULL, NULL, 0,
-                                   0, NULL, NULL, &(STARTUPINFOA){.cb = sizeof(STARTUPINFOA)}, &info)
-                         ? 0
-                         : GetLastError()));
+    printf("no such file: %lx\n",
+           (unsigned long)(CreateProcessA("C:\\none\\such.exe", NULL, NULL, NULL, 0, 0, NULL, NULL,
+                                          &(STARTUPINFOA){.cb = sizeof(STARTUPINFOA)}, &info)
+                               ? 0
+                               : GetLastError()));
     return 0;
 }

@@ -9,7 +9,8 @@
 
 int main(int argc, char **argv)
 {
-    uint8_t *stub = (uint8_t *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtQueryInformationProcess");
+    uint8_t *stub =
+        (uint8_t *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtQueryInformationProcess");
     static const uint8_t illegal[] = {0x0f, 0x0b};
     char small[4];
     ULONG size;
@@ -18,8 +19,10 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "bad")) {
         void *nowhere = (void *)0x10;
 
-        printf("%lx\n", (unsigned long)NtQueryInformationProcess(GetCurrentProcess(), 43, nowhere, 600, NULL));
-        printf("%lx\n", (unsigned long)NtQueryInformationProcess(GetCurrentProcess(), 43, small, 0, &size));
+        printf("%lx\n", (unsigned long)NtQueryInformationProcess(GetCurrentProcess(), 43, nowhere,
+                                                                 600, NULL));
+        printf("%lx\n",
+               (unsigned long)NtQueryInformationProcess(GetCurrentProcess(), 43, small, 0, &size));
         return 0;
     }
     if (stub[0] != 0x48 || stub[1] != 0xb8) {

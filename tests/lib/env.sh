@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # What the test scripts share: where the programs are, a base to run in, counting.
 # Sourced, not run. The caller may set beforehand:
 #   FVM         the fvm program             (default: the one of build/native)
@@ -10,7 +11,7 @@ fvm_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${FVM_GUESTS:=$fvm_root/build/mingw/tests/guest}"
 : "${FVM_OUT:=$fvm_root/build/test-output}"
 export WINEDEBUG=${WINEDEBUG:--all}
-passed=0 failed=0
+passed=0 failed=0 scratch='' base_drive=''
 
 # find_wine: sets WINE64 and WINESERVER64 to the loader and the server.
 find_wine() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # The known tree that the guest file programs work in. Sourced, not run.
 # make_tree DIR [SMALL]: fills DIR (which must not exist). The same call makes the same
 # tree, times included. With SMALL the parts with many entries are left out.

@@ -14,6 +14,10 @@
 #define FVM_SHARED_SIZE         ((uint64_t)1 << 30)
 #define FVM_SHARED_CONFIG_OFFSET ((uint64_t)64 << 10)  /* room for 192 KiB */
 #define FVM_SHARED_INDEX_OFFSET ((uint64_t)256 << 10)
+/* The end of the block: which files of the base are open in the VM (guest/file/opens.c). */
+#define FVM_SHARED_OPENS_SIZE   ((uint64_t)64 << 20)
+#define FVM_SHARED_OPENS_OFFSET (FVM_SHARED_SIZE - FVM_SHARED_OPENS_SIZE)
+#define FVM_SHARED_INDEX_SIZE   (FVM_SHARED_OPENS_OFFSET - FVM_SHARED_INDEX_OFFSET)
 
 #define FVM_NT_PATH_MAX 4096 /* code units of one configured path */
 
@@ -45,6 +49,7 @@ struct fvm_shared {
     volatile uint64_t log_tail; /* bytes of the log that are valid */
     volatile uint64_t log_seq;  /* sequence number of the last record */
     volatile uint32_t tmp_seq;  /* makes names in tmp unique */
+    volatile uint32_t open_chunks; /* chunks of the table of open base files ever used */
     volatile uint32_t read_only; /* a write of the log failed: nothing more is changed */
 
     /* Guest faults, for the monitor to tell the user (see guest/boot/fault.c). */

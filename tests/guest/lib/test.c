@@ -523,26 +523,47 @@ bool t_copy_tree(const WCHAR *from, const WCHAR *to)
     return ok;
 }
 
-HANDLE t_spawn(const char *fmt, ...)
+static HANDLE spawn(bool with_root, const char *fmt, va_list args)
 {
     STARTUPINFOA start = {.cb = sizeof start};
     PROCESS_INFORMATION info;
     char *line = malloc(40000);
-    va_list args;
     int len;
 
     if (!line)
         t_die("no memory");
-    len = sprintf(line, "\"%s\" \"%s\" ", t_program, t_text(t_root, -1));
-    va_start(args, fmt);
+    len = sprintf(line, "\"%s\" ", t_program);
+    if (with_root)
+        len += sprintf(line + len, "\"%s\" ", t_text(t_root, -1));
     vsnprintf(line + len, (size_t)(40000 - len), fmt, args);
-    va_end(args);
     fflush(stdout);
     if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &info))
         t_die("cannot start %s: %lu", line, GetLastError());
     free(line);
     CloseHandle(info.hThread);
     return info.hProcess;
+}
+
+HANDLE t_spawn(const char *fmt, ...)
+{
+    HANDLE process;
+    va_list args;
+
+    va_start(args, fmt);
+    process = spawn(true, fmt, args);
+    va_end(args);
+    return process;
+}
+
+HANDLE t_spawn_line(const char *fmt, ...)
+{
+    HANDLE process;
+    va_list args;
+
+    va_start(args, fmt);
+    process = spawn(false, fmt, args);
+    va_end(args);
+    return process;
 }
 
 DWORD t_wait(HANDLE process)

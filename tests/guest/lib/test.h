@@ -125,9 +125,11 @@ bool t_copy_tree(const WCHAR *from, const WCHAR *to);
 /* FNV-1a of a file's content as seen through the handle (from offset 0). */
 uint64_t t_hash_handle(HANDLE h, uint64_t *size);
 
-/* Starts this program again with arguments (ASCII), inheriting handles; its output goes to
- * the same place. Returns the process handle. */
+/* Starts this program again with the directory and arguments (ASCII), inheriting handles;
+ * its output goes to the same place. Returns the process handle. */
 HANDLE t_spawn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same without the directory as first argument. */
+HANDLE t_spawn_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Waits for it and returns its exit code; closes the handle. */
 DWORD t_wait(HANDLE process);
 

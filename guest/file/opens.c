@@ -1,0 +1,186 @@
+/* Which files of the base are open in the VM.
+ *
+ * The host checks sharing modes between handles of one file. A file that the VM changes
+ * becomes another one, its copy; what is open on the base's would not be asked. So every
+ * handle on a file of the base is noted in the shared block, by a hash of the file's place,
+ * and the change asks here.
+ *
+ * Each process writes to chunks of its own only, without a lock against others; who asks
+ * reads all chunks. Chunks of dead processes are emptied by whoever meets them. */
+#include "file.h"
+
+NTSYSAPI NTSTATUS NTAPI NtOpenProcess(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, CLIENT_ID *);
+
+#define CHUNK_ENTRIES 255u
+#define CHUNK_BYTES   4096u
+#define CHUNK_LIMIT   ((uint32_t)(FVM_SHARED_OPENS_SIZE / CHUNK_BYTES))
+#define OWN_CHUNKS    256u /* 65,280 files of the base open at once in one process */
+
+#define READ_ACCESS  (FILE_READ_DATA | FILE_EXECUTE)
+#define WRITE_ACCESS (FILE_WRITE_DATA | FILE_APPEND_DATA)
+
+struct entry {
+    volatile uint64_t key; /* 0: free */
+    uint32_t access;       /* generic rights mapped */
+    uint32_t sharing;
+};
+
+struct chunk {
+    volatile uint32_t pid; /* 0: free */
+    volatile uint32_t count;
+    uint64_t reserved;
+    struct entry entries[CHUNK_ENTRIES];
+};
+_Static_assert(sizeof(struct chunk) <= CHUNK_BYTES, "a chunk is a page");
+
+static uint32_t own[OWN_CHUNKS]; /* numbers of this process's chunks, plus one */
+static guest_lock own_lock;
+
+static struct chunk *chunk_at(uint32_t number)
+{
+    return (struct chunk *)((uint8_t *)guest_shared + FVM_SHARED_OPENS_OFFSET +
+                            (uint64_t)number * CHUNK_BYTES);
+}
+
+uint64_t file_open_key(struct fvm_wstr base)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+    for (uint32_t i = 0; i < base.len; i++)
+        hash = (hash ^ fvm_upcase(base.ptr[i])) * 1099511628211u;
+    return hash | 1;
+}
+
+static uint32_t map_generic(ACCESS_MASK access)
+{
+    if (access & (GENERIC_READ | GENERIC_ALL)) access |= FILE_READ_DATA;
+    if (access & (GENERIC_WRITE | GENERIC_ALL)) access |= FILE_WRITE_DATA | FILE_APPEND_DATA;
+    if (access & (GENERIC_EXECUTE | GENERIC_ALL)) access |= FILE_EXECUTE;
+    if (access & GENERIC_ALL) access |= DELETE;
+    return access & (READ_ACCESS | WRITE_ACCESS | DELETE);
+}
+
+static bool is_alive(uint32_t pid)
+{
+    OBJECT_ATTRIBUTES attr;
+    CLIENT_ID id = {.UniqueProcess = (HANDLE)(uintptr_t)pid};
+    LARGE_INTEGER now = {.QuadPart = 0};
+    HANDLE process;
+
+    if (pid == nt_process_id()) return true;
+    InitializeObjectAttributes(&attr, NULL, 0, NULL, NULL);
+    if (NtOpenProcess(&process, SYNCHRONIZE, &attr, &id)) return false;
+    bool alive = NtWaitForSingleObject(process, FALSE, &now) != STATUS_SUCCESS;
+    file_real.close(process);
+    return alive;
+}
+
+static void empty(struct chunk *c)
+{
+    for (uint32_t i = 0; i < CHUNK_ENTRIES; i++)
+        c->entries[i].key = 0;
+    c->count = 0;
+    __atomic_store_n(&c->pid, 0, __ATOMIC_RELEASE);
+}
+
+/* A chunk for this process: one that a dead one left, or a new one. */
+static uint32_t claim_chunk(void)
+{
+    uint32_t high = guest_shared->open_chunks, self = nt_process_id();
+
+    for (uint32_t i = 0; i < high; i++) {
+        uint32_t nobody = 0;
+        if (!chunk_at(i)->pid && __atomic_compare_exchange_n(&chunk_at(i)->pid, &nobody, self, false,
+                                                             __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            return i + 1;
+    }
+    uint32_t number = __atomic_fetch_add(&guest_shared->open_chunks, 1, __ATOMIC_ACQ_REL);
+    if (number >= CHUNK_LIMIT) {
+        __atomic_fetch_sub(&guest_shared->open_chunks, 1, __ATOMIC_ACQ_REL);
+        return 0;
+    }
+    chunk_at(number)->pid = self;
+    return number + 1;
+}
+
+uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing)
+{
+    uint32_t mapped = map_generic(access), id = 0;
+
+    guest_lock_acquire(&own_lock);
+    for (uint32_t n = 0; n < OWN_CHUNKS && !id; n++) {
+        if (!own[n]) own[n] = claim_chunk();
+        if (!own[n]) break;
+        struct chunk *c = chunk_at(own[n] - 1);
+        if (c->count == CHUNK_ENTRIES) continue;
+        for (uint32_t i = 0; i < CHUNK_ENTRIES; i++) {
+            struct entry *e = &c->entries[i];
+            if (e->key) continue;
+            e->access = mapped;
+            e->sharing = sharing;
+            __atomic_store_n(&e->key, key, __ATOMIC_RELEASE);
+            c->count++;
+            id = n * CHUNK_ENTRIES + i + 1;
+            break;
+        }
+    }
+    guest_lock_release(&own_lock);
+    return id;
+}
+
+void file_open_forget(uint32_t id)
+{
+    guest_lock_acquire(&own_lock);
+    struct chunk *c = chunk_at(own[(id - 1) / CHUNK_ENTRIES] - 1);
+    c->entries[(id - 1) % CHUNK_ENTRIES].key = 0;
+    c->count--;
+    guest_lock_release(&own_lock);
+}
+
+/* Sums up what is open of the file. Returns the number of handles. */
+static uint32_t survey(uint64_t key, uint32_t *access, uint32_t *sharing)
+{
+    uint32_t found = 0, high = guest_shared->open_chunks;
+
+    *access = 0;
+    *sharing = FILE_SHARE_ALL;
+    for (uint32_t i = 0; i < high; i++) {
+        struct chunk *c = chunk_at(i);
+        bool checked = false;
+        if (!c->pid || !c->count) continue;
+        for (uint32_t k = 0; k < CHUNK_ENTRIES; k++) {
+            const struct entry *e = &c->entries[k];
+            if (e->key != key) continue;
+            if (!checked && !is_alive(c->pid)) {
+                empty(c);
+                break;
+            }
+            checked = true;
+            found++;
+            *access |= e->access;
+            if (e->access) *sharing &= e->sharing; /* without rights, sharing does not count */
+        }
+    }
+    return found;
+}
+
+bool file_open_in_vm(struct fvm_wstr base)
+{
+    uint32_t access, sharing;
+    return survey(file_open_key(base), &access, &sharing) != 0;
+}
+
+/* As the host decides: what is asked for against what all others share, and the other way. */
+bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing)
+{
+    uint32_t access, shared, asked = map_generic(wanted);
+
+    if (!asked || !survey(file_open_key(base), &access, &shared)) return true;
+    if (((asked & READ_ACCESS) && !(shared & FILE_SHARE_READ)) ||
+        ((asked & WRITE_ACCESS) && !(shared & FILE_SHARE_WRITE)) ||
+        ((asked & DELETE) && !(shared & FILE_SHARE_DELETE)))
+        return false;
+    return !(((access & READ_ACCESS) && !(sharing & FILE_SHARE_READ)) ||
+             ((access & WRITE_ACCESS) && !(sharing & FILE_SHARE_WRITE)) ||
+             ((access & DELETE) && !(sharing & FILE_SHARE_DELETE)));
+}
