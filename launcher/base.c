@@ -51,8 +51,10 @@ static int check(const char *dir, struct err **err)
     }
     if (!S_ISDIR(st.st_mode)) return err_set(err, "the base %s is no folder", dir);
     if (st.st_uid != geteuid()) {
-        err_set(err, "the base %s belongs to another user, and Wine uses only prefixes of its own "
-                     "user", dir);
+        err_set(err,
+                "the base %s belongs to another user, and Wine uses only prefixes of its own "
+                "user",
+                dir);
         return err_hint(err, "use a base of your own, or leave --base and FVM_BASE out");
     }
     if (check_architecture(dir, err)) {
@@ -115,8 +117,10 @@ int base_open(const char *dir, struct base *base, struct err **err)
     base->dir = realpath(dir, NULL);
     if (!base->dir) return err_sys(err, errno, "cannot use the base %s", dir);
     if (strchr(base->dir, '\\') || !utf8_valid(base->dir))
-        err_set(err, "cannot use the base %s: Wine cannot name a path with a backslash or with "
-                     "bytes that are not UTF-8", base->dir);
+        err_set(err,
+                "cannot use the base %s: Wine cannot name a path with a backslash or with "
+                "bytes that are not UTF-8",
+                base->dir);
     else if (!read_drives(base, err))
         return 0;
     base_free(base);

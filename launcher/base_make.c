@@ -45,7 +45,8 @@ static void show(bool terminal, double seconds, bool end)
     if (end)
         fprintf(stderr, "\r\033[K");
     else
-        fprintf(stderr, "\r\033[Kfvm: making the base, once: Windows' folders and registry  %s %.0f s",
+        fprintf(stderr,
+                "\r\033[Kfvm: making the base, once: Windows' folders and registry  %s %.0f s",
                 wheel[turn++ % 4], seconds);
     fflush(stderr);
 }
@@ -158,8 +159,7 @@ static int make(const struct wine *wine, const char *home, const char *base, str
         free(dir);
         return -1;
     }
-    if (!terminal)
-        fprintf(stderr, "fvm: making the base %s, once (some seconds)\n", base);
+    if (!terminal) fprintf(stderr, "fvm: making the base %s, once (some seconds)\n", base);
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
     struct base probe;

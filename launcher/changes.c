@@ -153,7 +153,8 @@ static void visit(struct walk *w, uint32_t node, const struct level *up)
     if (flags & FVM_NODE_ALIAS) return;
 
     struct level level = {.path = wbuf_dup(wbuf_str(&up->path)),
-                          .place = wbuf_dup(wbuf_str(&up->place)), .replaced = up->replaced};
+                          .place = wbuf_dup(wbuf_str(&up->place)),
+                          .replaced = up->replaced};
     if (up->path.len) {
         wbuf_add_component(&level.path, name);
         wbuf_add_component(&level.place, name);

@@ -11,9 +11,9 @@
 struct change {
     char kind; /* 'A'dded, 'M'odified, 'D'eleted, 'R'enamed */
     struct wbuf path;
-    struct wbuf old;  /* of a rename: the place in the base */
+    struct wbuf old; /* of a rename: the place in the base */
     bool directory;
-    long long size;   /* bytes of a file; -1 when not known */
+    long long size; /* bytes of a file; -1 when not known */
 };
 
 struct changes {

@@ -17,9 +17,9 @@ int child_run_quietly(char *const argv[], bool quiet, struct err **err);
 int child_end_users_of(const char *file, struct err **err);
 
 struct child_run {
-    char *const *argv;   /* argv[0] is the full path of the program */
-    const char *cwd;     /* folder to start in, or NULL */
-    const char *shared;  /* file that all processes of the VM map, and no other */
+    char *const *argv;  /* argv[0] is the full path of the program */
+    const char *cwd;    /* folder to start in, or NULL */
+    const char *shared; /* file that all processes of the VM map, and no other */
 };
 
 /* Starts the program as a part of this terminal's job and waits until it has ended and no

@@ -25,8 +25,8 @@ struct writer {
     size_t origin_count, origin_cap;
 };
 
-static void write_record(struct writer *w, enum fvm_log_op op, uint32_t flags,
-                         struct fvm_wstr path, struct fvm_wstr other)
+static void write_record(struct writer *w, enum fvm_log_op op, uint32_t flags, struct fvm_wstr path,
+                         struct fvm_wstr other)
 {
     struct fvm_log_record r = {
         .op = op, .flags = flags, .seq = ++w->seq, .path = path, .other = other};
@@ -159,7 +159,8 @@ static int verify(const struct writer *w, struct err **err)
     struct fvm_log_summary s;
     uint32_t root = fvm_index_root(w->ix);
     bool same = !fvm_index_init(ix, VERIFY_SIZE) && fvm_log_replay(w->data, w->len, ix, &s) &&
-                !s.torn && !s.failed && covers(w->ix, root, ix, root) && covers(ix, root, w->ix, root);
+                !s.torn && !s.failed && covers(w->ix, root, ix, root) &&
+                covers(ix, root, w->ix, root);
     munmap(block, VERIFY_SIZE);
     return same ? 0 : err_set(err, "the shortened log would not say the same as the old one");
 }

@@ -91,14 +91,12 @@ int err_hint(struct err **err, const char *fmt, ...)
 void err_print(const struct err *err)
 {
     fprintf(stderr, "fvm: %s\n", err->text);
-    if (err->hint)
-        fprintf(stderr, "     %s\n", err->hint);
+    if (err->hint) fprintf(stderr, "     %s\n", err->hint);
 }
 
 void err_free(struct err **err)
 {
-    if (!*err)
-        return;
+    if (!*err) return;
     free((*err)->text);
     free((*err)->hint);
     free(*err);

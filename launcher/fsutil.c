@@ -202,8 +202,7 @@ char *fs_canonical(const char *path)
         return NULL;
     }
     char *last = xstrdup(name);
-    if (slash)
-        slash[slash == copy] = 0;
+    if (slash) slash[slash == copy] = 0;
     char *parent = fs_canonical(slash ? copy : ".");
     if (parent) {
         real = xasprintf("%s/%s", strcmp(parent, "/") ? parent : "", last);

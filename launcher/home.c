@@ -36,8 +36,10 @@ const char *home_dir(struct err **err)
     if (!real)
         err_sys(err, errno, "cannot use %s as FVM's folder", path);
     else if (strchr(real, '\\') || !utf8_valid(real)) {
-        err_set(err, "cannot use %s as FVM's folder: Wine cannot name a path with a backslash or "
-                     "with bytes that are not UTF-8", real);
+        err_set(err,
+                "cannot use %s as FVM's folder: Wine cannot name a path with a backslash or "
+                "with bytes that are not UTF-8",
+                real);
         err_hint(err, "set FVM_HOME to another folder");
     } else
         dir = real;
@@ -143,7 +145,9 @@ int home_parts(char **monitor, char **guest, struct err **err)
         free(*guest);
     }
     *monitor = *guest = NULL;
-    err_set(err, "FVM's Windows parts (fvm-monitor.exe, fvmguest.dll) are missing: neither in "
-                 "%s/../lib/fvm nor in a build folder beside %s", self, self);
+    err_set(err,
+            "FVM's Windows parts (fvm-monitor.exe, fvmguest.dll) are missing: neither in "
+            "%s/../lib/fvm nor in a build folder beside %s",
+            self, self);
     return err_hint(err, "build them with `make`, or install FVM again with `make install`");
 }

@@ -11,8 +11,8 @@
 #include "verbs/verbs.h"
 
 static const struct verb *const verbs[] = {
-    &verb_run, &verb_create, &verb_ls, &verb_inspect, &verb_diff, &verb_cp,
-    &verb_rm,  &verb_check,  &verb_events,
+    &verb_run, &verb_create, &verb_ls,    &verb_inspect, &verb_diff,
+    &verb_cp,  &verb_rm,     &verb_check, &verb_events,
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
@@ -69,8 +69,7 @@ int verb_bad_option(char **argv, int c, int optopt_char, struct err **err)
 int verb_count(int argc, int index, int min, int max, struct err **err)
 {
     if (argc - index < min) return err_usage(err, "an argument is missing");
-    if (max >= 0 && argc - index > max)
-        return err_usage(err, "there are too many arguments");
+    if (max >= 0 && argc - index > max) return err_usage(err, "there are too many arguments");
     return 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -76,8 +78,8 @@ static int fill(char *block, const struct vm *vm, const struct base *base, struc
 
     struct fvm_index *ix = (struct fvm_index *)(void *)(block + FVM_SHARED_INDEX_OFFSET);
     struct fvm_log_summary summary;
-    if (fvm_index_init(ix, s->index_size) ||
-        !fvm_log_replay(config, (size_t)len, ix, &summary) || summary.failed)
+    if (fvm_index_init(ix, s->index_size) || !fvm_log_replay(config, (size_t)len, ix, &summary) ||
+        summary.failed)
         return err_set(err, "the drives and linked folders of the base %s contradict one another",
                        base->dir);
     struct space_log log;
@@ -90,24 +92,41 @@ static int fill(char *block, const struct vm *vm, const struct base *base, struc
     return rc;
 }
 
+/* Writing to a mapping for which the file system has no room raises SIGBUS: then filling
+ * stops and reports it. */
+static sigjmp_buf no_room;
+
+static void on_bus_error(int sig)
+{
+    (void)sig;
+    siglongjmp(no_room, 1);
+}
+
+static int fill_guarded(char *block, const struct vm *vm, const struct base *base, const char *file,
+                        struct err **err)
+{
+    struct sigaction guard = {.sa_handler = on_bus_error}, old;
+    sigaction(SIGBUS, &guard, &old);
+    /* what fill() holds at such a moment is lost, and fvm ends soon after */
+    int rc = sigsetjmp(no_room, 1) ? err_sys(err, ENOSPC, "no room for the shared memory %s", file)
+                                   : fill(block, vm, base, err);
+    sigaction(SIGBUS, &old, NULL);
+    return rc;
+}
+
 /* Makes the block's file aside and moves it into place. */
-static int build(const struct vm *vm, const struct base *base, const char *shared,
-                 struct err **err)
+static int build(const struct vm *vm, const struct base *base, const char *shared, struct err **err)
 {
     char *file = xasprintf("%s.new", shared);
     int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), rc = 0;
     void *block = MAP_FAILED;
     if (fd < 0 || ftruncate(fd, (off_t)FVM_SHARED_SIZE))
         rc = err_sys(err, errno, "cannot make the shared memory %s", file);
-    /* What it takes for an empty VM is asked for here: writing to a mapping of a full file
-     * system would end the program by a signal. */
-    if (!rc && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 1 << 20) && errno != EOPNOTSUPP)
-        rc = err_sys(err, errno, "no room for the shared memory %s", file);
     if (!rc) {
         block = mmap(NULL, FVM_SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (block == MAP_FAILED) rc = err_sys(err, errno, "cannot map the shared memory %s", file);
     }
-    if (!rc) rc = fill(block, vm, base, err);
+    if (!rc) rc = fill_guarded(block, vm, base, file, err);
     if (block != MAP_FAILED) munmap(block, FVM_SHARED_SIZE);
     if (fd >= 0) close(fd);
     if (!rc && rename(file, shared))

@@ -141,8 +141,10 @@ char *space_private_path(const struct vm *vm, struct fvm_wstr view)
 
 int space_look(const struct fvm_index *ix, struct fvm_wstr view, struct space_lookup *out)
 {
-    out->l = (struct fvm_lookup){.canon = out->canon, .canon_cap = FVM_PATH_MAX,
-                                 .base = out->base, .base_cap = FVM_PATH_MAX};
+    out->l = (struct fvm_lookup){.canon = out->canon,
+                                 .canon_cap = FVM_PATH_MAX,
+                                 .base = out->base,
+                                 .base_cap = FVM_PATH_MAX};
     return fvm_index_lookup(ix, view, &out->l);
 }
 
@@ -214,6 +216,16 @@ static int empty_tmp(const struct vm *vm, struct err **err)
     return rc;
 }
 
+/* What a killed writer of fs_write_file() has left beside the log. */
+static void clear_unfinished(const struct vm *vm)
+{
+    DIR *dir = opendir(vm->dir);
+    struct dirent *e;
+    while (dir && (e = readdir(dir)))
+        if (strstr(e->d_name, ".new-")) unlinkat(dirfd(dir), e->d_name, 0);
+    if (dir) closedir(dir);
+}
+
 static char *mark_of(const struct vm *vm)
 {
     return xasprintf("%s/in-use", vm->dir);
@@ -265,6 +277,7 @@ int space_recover(const struct vm *vm, const struct fvm_index *ix, const struct 
     if (s->records && s->last.op == FVM_LOG_RENAME && finish_rename(vm, ix, &s->last, err))
         return -1;
     if (empty_tmp(vm, err)) return -1;
+    clear_unfinished(vm);
     if (!marked_used(vm)) return 0;
     struct sweep sweep;
     if (sweep_collect(vm, ix, &sweep, err)) return -1;
@@ -276,8 +289,7 @@ int space_recover(const struct vm *vm, const struct fvm_index *ix, const struct 
 
 /* --- the index of a command ------------------------------------------------------------------ */
 
-int space_open(const struct vm *vm, const struct base *base, struct space *space,
-               struct err **err)
+int space_open(const struct vm *vm, const struct base *base, struct space *space, struct err **err)
 {
     *space = (struct space){.size = SPACE_SIZE};
     void *block = mmap(NULL, SPACE_SIZE, PROT_READ | PROT_WRITE,

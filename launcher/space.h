@@ -53,8 +53,7 @@ struct space {
 };
 /* Makes the index from the VM's log, and from its configuration when base is not NULL (so
  * that aliases are resolved). Also of a running VM: as it is at this moment. */
-int space_open(const struct vm *vm, const struct base *base, struct space *space,
-               struct err **err);
+int space_open(const struct vm *vm, const struct base *base, struct space *space, struct err **err);
 void space_close(struct space *space);
 
 /* Unix path of the private place of a canonical view path: DIR/fs/C/a/b. To be freed. */

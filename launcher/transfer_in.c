@@ -31,9 +31,11 @@ static int no_room(struct in *in, const char *file)
 /* Appends a record; a part of one that did not fit is taken back. */
 static int append(struct in *in, struct fvm_wstr path, bool directory, bool base)
 {
-    struct fvm_log_record r = {
-        .op = FVM_LOG_PRIVATE, .seq = in->seq + 1, .path = path,
-        .flags = (directory ? FVM_LOG_DIRECTORY : 0u) | (base ? FVM_LOG_BASE : 0u)};
+    struct fvm_log_record r = {.op = FVM_LOG_PRIVATE,
+                               .seq = in->seq + 1,
+                               .path = path,
+                               .flags = (directory ? FVM_LOG_DIRECTORY : 0u) |
+                                        (base ? FVM_LOG_BASE : 0u)};
     uint32_t size = fvm_log_size(&r);
     char *data = xmalloc(size);
     fvm_log_encode(&r, data);
@@ -192,7 +194,8 @@ static int copy_in(struct in *in, const char *from, struct fvm_wstr view)
     int rc = look(in, view, s);
     if (!rc && s->exists && s->directory != S_ISDIR(st.st_mode)) {
         char *text = utf8_of(view);
-        rc = err_set(in->err, "cannot copy %s over %s: one is a file, the other a folder", from, text);
+        rc = err_set(in->err, "cannot copy %s over %s: one is a file, the other a folder", from,
+                     text);
         free(text);
     }
     if (!rc) rc = S_ISDIR(st.st_mode) ? put_folder(in, from, s) : put_file(in, from, s);
@@ -250,7 +253,8 @@ int transfer_in(const struct vm *vm, const struct base *base, const char *from, 
     int rc = in.log_fd < 0 ? err_sys(err, errno, "cannot write %s", file) : 0;
     if (!rc) rc = find_target(&in, from, to, into, &target);
     if (!rc) rc = copy_in(&in, from, wbuf_str(&target));
-    if (in.log_fd >= 0 && fsync(in.log_fd) && !rc) rc = err_sys(err, errno, "cannot write %s", file);
+    if (in.log_fd >= 0 && fsync(in.log_fd) && !rc)
+        rc = err_sys(err, errno, "cannot write %s", file);
     if (in.log_fd >= 0) close(in.log_fd);
     wbuf_free(&target);
     free(file);

@@ -39,8 +39,7 @@ char *xstrdup(const char *s)
 char *xvasprintf(const char *fmt, va_list ap)
 {
     char *s = NULL;
-    if (vasprintf(&s, fmt, ap) < 0)
-        s = NULL;
+    if (vasprintf(&s, fmt, ap) < 0) s = NULL;
     return checked(s);
 }
 
@@ -55,8 +54,7 @@ char *xasprintf(const char *fmt, ...)
 
 static void wbuf_reserve(struct wbuf *w, size_t more)
 {
-    if (w->cap - w->len >= more)
-        return;
+    if (w->cap - w->len >= more) return;
     size_t cap = w->cap ? w->cap : 64;
     while (cap - w->len < more)
         cap *= 2;
@@ -67,8 +65,7 @@ static void wbuf_reserve(struct wbuf *w, size_t more)
 void wbuf_add(struct wbuf *w, struct fvm_wstr s)
 {
     wbuf_reserve(w, s.len);
-    if (s.len)
-        memcpy(w->ptr + w->len, s.ptr, s.len * sizeof(*s.ptr));
+    if (s.len) memcpy(w->ptr + w->len, s.ptr, s.len * sizeof(*s.ptr));
     w->len += s.len;
 }
 
@@ -131,8 +128,7 @@ bool utf8_valid(const char *s)
 bool path_below(const char *path, const char *dir)
 {
     size_t len = strlen(dir);
-    if (len == 1 && dir[0] == '/')
-        return path[0] == '/';
+    if (len == 1 && dir[0] == '/') return path[0] == '/';
     return !strncmp(path, dir, len) && (path[len] == '/' || !path[len]);
 }
 

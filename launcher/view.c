@@ -66,8 +66,9 @@ int view_parse(const char *text, const struct base *base, struct wbuf *out, bool
     wbuf_free(&nt);
     if (kind == FVM_PATH_FILE) return 0;
     wbuf_free(out);
-    return bad_path(text, kind == FVM_PATH_LONG ? "it is too long"
-                                                : "it has a character that Windows forbids", err);
+    return bad_path(
+        text, kind == FVM_PATH_LONG ? "it is too long" : "it has a character that Windows forbids",
+        err);
 }
 
 void view_print_json(FILE *out, struct fvm_wstr s)

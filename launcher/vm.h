@@ -31,9 +31,12 @@ enum vm_lock {
 int vm_check_name(const char *name, struct err **err);
 
 /* Makes a new empty VM, whole or not at all. name NULL: a free name is chosen. base NULL: the
- * base of FVM_HOME, which need not exist yet. lasting false: made for this run alone, so its
- * being on the disk is not waited for. Opens it into *vm. */
+ * base of FVM_HOME, which need not exist yet. Opens it into *vm, exclusively locked.
+ * lasting false: made for this run alone. Its being on the disk is not waited for, and should
+ * this fvm be killed, a later one removes the VM as soon as nobody holds its lock. */
 int vm_create(const char *name, const char *base, bool lasting, struct vm *vm, struct err **err);
+/* Makes a VM that was made for one run a lasting one. */
+void vm_keep(const struct vm *vm);
 
 /* Opens an existing VM without a lock. */
 int vm_open(const char *name, struct vm *vm, struct err **err);

@@ -11,15 +11,16 @@
 
 #include "child.h"
 #include "fsutil.h"
+#include "home.h"
 #include "util.h"
 
 static const char *const loader_places[] = {
-    "/usr/lib/wine/wine64",              /* Debian, Ubuntu */
+    "/usr/lib/wine/wine64", /* Debian, Ubuntu */
     "/usr/lib/x86_64-linux-gnu/wine/wine64",
-    "/opt/wine-stable/bin/wine64",       /* WineHQ's packages */
+    "/opt/wine-stable/bin/wine64", /* WineHQ's packages */
     "/opt/wine-devel/bin/wine64",
     "/opt/wine-staging/bin/wine64",
-    "/usr/bin/wine64",                   /* Fedora, Arch, openSUSE */
+    "/usr/bin/wine64", /* Fedora, Arch, openSUSE */
     NULL,
 };
 static const char *const server_places[] = {
@@ -121,8 +122,8 @@ bool wine_server_running(const char *base)
 {
     struct stat st;
     if (stat(base, &st)) return false;
-    char *id = xasprintf("server-%llx-%llx", (unsigned long long)st.st_dev,
-                         (unsigned long long)st.st_ino);
+    char *id =
+        xasprintf("server-%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
     bool running = false;
 
     /* Debian: the prefix names a folder of its own in /tmp */
@@ -147,10 +148,9 @@ bool wine_server_running(const char *base)
     return running;
 }
 
-int wine_warm_up(const struct wine *wine, const char *base, struct err **err)
+/* Starts server and services. */
+static int start_server(const struct wine *wine, const char *base, struct err **err)
 {
-    if (wine_server_running(base)) return 0;
-
     const char *seconds = getenv("FVM_WARM");
     unsigned long n = 60;
     if (seconds && *seconds && !parse_number(seconds, 86400, &n)) {
@@ -162,10 +162,10 @@ int wine_warm_up(const struct wine *wine, const char *base, struct err **err)
     int status = child_run_quietly(start, true, err);
     free(keep);
     if (status < 0) return err_context(err, "cannot start Wine's server");
-    /* 2: another fvm was faster and the server runs */
+    /* another program of this base may have started it at the same moment */
     if (status && !wine_server_running(base)) {
-        err_set(err, "cannot start Wine's server for %s: %s ended with code %d", base,
-                wine->server, status);
+        err_set(err, "cannot start Wine's server for %s: %s ended with code %d", base, wine->server,
+                status);
         return err_hint(err, "try: WINEPREFIX='%s' %s -f", base, wine->server);
     }
     /* The first program boots Windows: its services must not have our standard handles open,
@@ -180,6 +180,26 @@ int wine_warm_up(const struct wine *wine, const char *base, struct err **err)
                         base, wine->loader);
     }
     return 0;
+}
+
+int wine_warm_up(const struct wine *wine, const char *base, struct err **err)
+{
+    /* The lock keeps a second fvm from running its program while the first one boots. */
+    struct stat st;
+    const char *runtime = home_runtime(err);
+    if (!runtime) return -1;
+    if (stat(base, &st)) return err_sys(err, errno, "cannot use the base %s", base);
+    char *file = xasprintf("%s/base-%llx-%llx.lock", runtime, (unsigned long long)st.st_dev,
+                           (unsigned long long)st.st_ino);
+    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), rc = 0;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fd < 0) rc = err_sys(err, errno, "cannot open %s", file);
+    while (!rc && fcntl(fd, F_OFD_SETLKW, &lock))
+        if (errno != EINTR) rc = err_sys(err, errno, "cannot lock %s", file);
+    if (!rc && !wine_server_running(base)) rc = start_server(wine, base, err);
+    if (fd >= 0) close(fd);
+    free(file);
+    return rc;
 }
 
 void wine_server_stop(const struct wine *wine)

@@ -3,10 +3,11 @@
 # the transcripts line by line: the host is the oracle. The tree lies in the base, which
 # must be byte-identical after the VM's run.
 #
-# usage: run-guest-tests.sh [-n SEEDS] [-f FIRST] [-c COUNT] [TEST...]
+# usage: run-guest-tests.sh [-n SEEDS] [-f FIRST] [-c COUNT] [-t] [TEST...]
 #   TEST    names of programs (file_open, ...); all without one
 #   -n, -f  how many seeds file_random gets, and the first one (default 10, 1)
 #   -c      operations per seed (default 2500)
+#   -t      print a hash of the tree after each operation, to find the one that went wrong
 # A difference is shown and both transcripts are kept in $FVM_OUT. See tests/lib/env.sh for
 # the environment.
 set -u
@@ -14,13 +15,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/env.sh"
 . "$here/lib/tree.sh"
 
-seeds=10 first=1 count=2500
-while getopts n:f:c: opt; do
+seeds=10 first=1 count=2500 trace=''
+while getopts n:f:c:t opt; do
     case $opt in
     n) seeds=$OPTARG ;;
     f) first=$OPTARG ;;
     c) count=$OPTARG ;;
-    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    t) trace=trace ;;
+    *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
 shift $((OPTIND - 1))
@@ -94,7 +96,7 @@ random() {
     fresh_tree small
     remember
     "$FVM" create "$vm" >/dev/null || { fail "random $seed: fvm create"; return; }
-    in_vm "$vm" "$program" "$dos" ${2:-} "$seed" "$count" >"$out.vm" 2>&1 </dev/null
+    in_vm "$vm" "$program" "$dos" ${2:-} "$seed" "$count" $trace >"$out.vm" 2>&1 </dev/null
     echo "exit code $?" >>"$out.vm"
     in_vm "$vm" "$program" "$tree" dump >"$out.dump" 2>&1 </dev/null
     unchanged "random $seed $variant"
@@ -104,11 +106,11 @@ random() {
         fail "random $seed $variant: fvm check finds problems"
         head -5 "$out.check" | sed 's/^/#   /'
     fi
-    native "$program" "$dos" ${2:-} "$seed" "$count" >"$out.native" 2>&1 </dev/null
+    native "$program" "$dos" ${2:-} "$seed" "$count" $trace >"$out.native" 2>&1 </dev/null
     echo "exit code $?" >>"$out.native"
     compare "random $seed $variant" "$out.native" "$out.vm"
-    native "$program" "$tree" dump >"$out.native" 2>&1 </dev/null
-    compare "random $seed $variant, VM started again" "$out.native" "$out.dump"
+    native "$program" "$tree" dump >"$out.dump.native" 2>&1 </dev/null
+    compare "random $seed $variant, VM started again" "$out.dump.native" "$out.dump"
     "$FVM" rm "$vm" >/dev/null || fail "random $seed: fvm rm"
 }
 

@@ -111,8 +111,9 @@ sub read_hooks {
         open my $f, '<', $file or give_up("$file: $!");
         my $text = do { local $/; <$f> };
         $text =~ s{/\*.*?\*/}{}gs;
+        $text =~ s{\\\n}{ }g;
         my %macro;
-        $macro{$1} = $2 while $text =~ /^#define\s+(\w+)\([^)]*\)(?:\s|\\\n)*\{\s*\w+\s*,\s*(\w+)/mg;
+        $macro{$1} = $2 while $text =~ /^#define\s+(\w+)\([^)]*\)\s*\{\s*\w+\s*,\s*(\w+)/mg;
         while ($text =~ /\bguest_\w+_hooks\[\]\s*=\s*\{(.*?)\};/gs) {
             my $body = $1;
             while ($body =~ /(?:\{|(\w+)\()\s*"(\w+)"\s*,\s*(\w+)/g) {

@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 fvm=${FVM:-$PWD/build/native/launcher/fvm}
-bold= dim= plain=
+bold='' dim='' plain=''
 if [ -t 1 ]; then bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m'); fi
 step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 show() { printf '%s$ fvm %s%s\n' "$dim" "$*" "$plain"; "$fvm" "$@"; }
@@ -57,7 +57,7 @@ grep -q 'A C:\\backup.7z' "$work/diff" || fail "the archive is missing in the VM
 step "7. And the host?"
 [ "$(state)" = "$before" ] || fail "the tree on the host has changed"
 [ ! -e "$("$fvm" inspect "$vm" | jq -r .base)/drive_c/backup.7z" ] || fail "the archive is on the host"
-echo "$files files: names, sizes, times and content as before. C:\\backup.7z does not exist."
+printf '%s files: names, sizes, times and content as before. There is no C:%s on the host.\n' "$files" '\backup.7z'
 
 "$fvm" cp "$vm:C:\\backup.7z" "$work/backup.7z"
 disk=$("$fvm" inspect "$vm" | jq .disk_bytes)

@@ -7,7 +7,7 @@
 #   --fuzz   also what the fuzz programs need (clang)
 set -eu
 
-check= fuzz=
+check='' fuzz=''
 for arg; do
     case $arg in
     --check) check=1 ;;

@@ -8,14 +8,40 @@
 #define CODE_SINGLE_STEP      0x80000004U
 #define CODE_STACK_OVERFLOW   0xc00000fdU
 
+#define READABLE                                                                                   \
+    (PAGE_READONLY | PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READ |                         \
+     PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY)
+#define WRITABLE (PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY)
+
+/* A debugger sees every exception before the process does, and one that just goes on would do
+ * so at the same instruction for ever. The kernel raises none for a bad pointer: with a debugger
+ * the pages are looked at first. */
+static bool accessible(const void *at, size_t size, ULONG protection)
+{
+    const uint8_t *p = at, *end = p + size;
+
+    if (!nt_peb()->being_debugged || !size) return true;
+    if (end < p) return false;
+    while (p < end) {
+        MEMORY_BASIC_INFORMATION info;
+
+        if (guest_raw.query_memory(NT_CURRENT_PROCESS, p, 0 /* MemoryBasicInformation */, &info,
+                                   sizeof(info), NULL) < 0 ||
+            info.State != MEM_COMMIT || !(info.Protect & protection) || (info.Protect & PAGE_GUARD))
+            return false;
+        p = (const uint8_t *)info.BaseAddress + info.RegionSize;
+    }
+    return true;
+}
+
 bool guest_read(void *dst, const void *src, size_t size)
 {
-    return guest_copy(dst, src, size);
+    return accessible(src, size, READABLE) && guest_copy(dst, src, size);
 }
 
 bool guest_write(void *dst, const void *src, size_t size)
 {
-    return guest_copy(dst, src, size);
+    return accessible(dst, size, WRITABLE) && guest_copy(dst, src, size);
 }
 
 /* Writes what happened where the monitor finds it, and ends the process: with locks of
@@ -76,10 +102,8 @@ void guest_fault(CONTEXT *context, const EXCEPTION_RECORD *record)
         code == CODE_ACCESS_VIOLATION || code == CODE_IN_PAGE_ERROR || code == CODE_GUARD_PAGE;
     uint64_t access = memory ? record->ExceptionInformation[1] : 0;
 
-    if (memory && access >= GUEST_SHARED_BASE && guest_shared_map(access)) {
-        guest_raw.continue_at(context, FALSE);
-    } else if (memory && context->Rip >= (uintptr_t)guest_copy_start &&
-               context->Rip < (uintptr_t)guest_copy_end) {
+    if (memory && context->Rip >= (uintptr_t)guest_copy_start &&
+        context->Rip < (uintptr_t)guest_copy_end) {
         context->Rip = (uintptr_t)guest_copy_fail;
         guest_raw.continue_at(context, FALSE);
     }

@@ -7,10 +7,6 @@ HANDLE guest_shared_section, guest_image_section;
 uint32_t guest_image_size;
 bool guest_attached;
 
-/* The block is mapped in parts as they are touched: the host keeps a byte of its own for
- * each mapped page, and most VMs use little of the index. */
-#define SHARED_PART ((uint64_t)16 << 20)
-
 bool guest_is_own_handle(HANDLE handle)
 {
     /* the lowest two bits of a handle are the program's to use */
@@ -18,24 +14,6 @@ bool guest_is_own_handle(HANDLE handle)
 
     return value &&
            (value == (uintptr_t)guest_shared_section || value == (uintptr_t)guest_image_section);
-}
-
-bool guest_shared_map(uintptr_t address)
-{
-    uint64_t part = (address - GUEST_SHARED_BASE) / SHARED_PART * SHARED_PART;
-    void *at = (void *)(uintptr_t)(GUEST_SHARED_BASE + part);
-    uint64_t all = guest_shared ? guest_shared->size : FVM_SHARED_SIZE;
-    LARGE_INTEGER offset = {.QuadPart = (LONGLONG)part};
-    SIZE_T size = SHARED_PART;
-
-    if (address < GUEST_SHARED_BASE || part >= all) return false;
-    if (size > all - part) size = all - part;
-
-    NTSTATUS status = guest_raw.map_view(guest_shared_section, NT_CURRENT_PROCESS, &at, 0, 0,
-                                         &offset, &size, 1 /* ViewShare */, 0, PAGE_READWRITE);
-
-    /* another thread may have been faster */
-    return status >= 0 || (status == NT_CONFLICTING_ADDRESSES && guest_shared);
 }
 
 void guest_boot_fail(enum guest_boot_step step)
@@ -49,10 +27,15 @@ void guest_boot_fail(enum guest_boot_step step)
 static uint32_t map_shared(HANDLE image, HANDLE shared)
 {
     struct fvm_shared *block = (struct fvm_shared *)GUEST_SHARED_BASE;
+    void *at = block;
+    SIZE_T size = 0; /* all of it: mapping parts on demand would need faults, and a debugger of
+                      * the program sees those first */
 
     guest_image_section = image;
     guest_shared_section = shared;
-    if (!guest_shared_map(GUEST_SHARED_BASE)) return GUEST_BOOT_MAP_SHARED;
+    if (guest_raw.map_view(shared, NT_CURRENT_PROCESS, &at, 0, 0, NULL, &size, 1 /* ViewShare */, 0,
+                           PAGE_READWRITE) < 0)
+        return GUEST_BOOT_MAP_SHARED;
     if (block->magic != FVM_SHARED_MAGIC || block->version != FVM_SHARED_VERSION)
         return GUEST_BOOT_VERSION;
     guest_shared = block;

@@ -47,20 +47,21 @@ static NTSTATUS inspect_target(struct file_name *to, struct target *target)
     }
 }
 
-/* The host replaces no file that is open. For a private target it decides itself where it
- * does the renaming; otherwise it is asked here. */
-static bool is_open(struct file_name *to)
+/* Puts an empty file in the place of the target, a private one: the host does that only if
+ * nobody has the target open. */
+static NTSTATUS clear_target(struct file_name *to)
 {
-    if (to->look.verdict != FVM_PRIVATE) return file_open_in_vm(file_base(to));
-    struct file_attr attr;
-    IO_STATUS_BLOCK io;
+    struct file_attr attr, temporary;
     HANDLE handle;
-    /* sharing nothing and asking for everything conflicts with any handle that has rights */
-    if (!file_attr_private(to, NULL, &attr)) return false;
-    NTSTATUS status = file_real.open(&handle, FILE_READ_DATA | DELETE | SYNCHRONIZE, &attr.attr, &io,
-                                     0, FILE_SYNCHRONOUS_IO_NONALERT);
-    if (!status) file_real.close(handle);
-    return status == ST_SHARING_VIOLATION;
+    NTSTATUS status = file_create_temporary(to, &temporary, &handle);
+
+    if (status) return status;
+    status = file_attr_private(to, NULL, &attr)
+                 ? file_rename_handle(handle, &attr.text, true, FI_RENAME)
+                 : ST_OBJECT_NAME_INVALID;
+    file_delete_handle(handle); /* where it is now, or in its first place */
+    file_real.close(handle);
+    return status;
 }
 
 /* Renames what lies in the private tree under from, if anything does. */
@@ -120,7 +121,9 @@ static NTSTATUS rename_object(HANDLE handle, bool is_private, struct file_name *
     if (status) return status;
     if (target.exists && !replace) return ST_NAME_COLLISION;
     if (target.exists && target.directory) return NT_ACCESS_DENIED;
-    if (target.exists && is_open(to)) return NT_ACCESS_DENIED;
+    /* the host replaces no file that is open; of a private one it knows that itself */
+    if (target.exists && to->look.verdict != FVM_PRIVATE && file_open_in_vm(file_base(to)))
+        return NT_ACCESS_DENIED;
     if (to->trailing && !directory) return ST_NOT_A_DIRECTORY;
     if (fvm_path_below(file_canon(to), file_canon(from))) return NT_INVALID_PARAMETER;
     status = file_make_parent(to);
@@ -137,7 +140,7 @@ static NTSTATUS rename_object(HANDLE handle, bool is_private, struct file_name *
                      ? file_rename_handle(handle, &attr.text, true, FI_RENAME)
                      : ST_OBJECT_NAME_INVALID;
     } else {
-        if (target.exists && to->look.verdict == FVM_PRIVATE) status = file_delete_private(to);
+        if (target.exists && to->look.verdict == FVM_PRIVATE) status = clear_target(to);
         if (!status && is_private) {
             status = file_attr_private(to, NULL, &attr)
                          ? file_rename_handle(handle, &attr.text, true, FI_RENAME)
@@ -222,7 +225,8 @@ static NTSTATUS set_name(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG l
     OBJECT_ATTRIBUTES attr;
     InitializeObjectAttributes(&attr, &text, OBJ_CASE_INSENSITIVE, head.root, NULL);
     NTSTATUS status;
-    if (file_resolve(&attr, 0, &to) == FILE_IS_NAMED) {
+    enum file_kind kind = file_resolve(&attr, 0, &to);
+    if (kind == FILE_IS_NAMED) {
         file_lock();
         file_lookup_again(&to);
         status = class == FI_RENAME ? rename_object(handle, is_private, &from, &to, head.replace)
@@ -240,9 +244,10 @@ static NTSTATUS set_name(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG l
         }
         file_name_free(&to);
         status = finish(io, status);
-    } else if (!head.root && !is_private) {
-        /* no name on a drive: the host refuses it; it must not get the chance to do it */
-        status = finish(io, head.name_length ? ST_PATH_SYNTAX_BAD : NT_INVALID_PARAMETER);
+    } else if (kind != FILE_IS_BAD && !is_private) {
+        /* no name on a drive: the host refuses it, and must not get the chance to do it with
+         * an object of the base */
+        status = finish(io, head.root ? NT_INVALID_PARAMETER : ST_PATH_SYNTAX_BAD);
     } else {
         status = file_real.set_information(handle, io, info, length, class);
     }
@@ -378,6 +383,7 @@ static NTSTATUS set_basic(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG 
 NTSTATUS NTAPI file_hook_set_information(HANDLE handle, IO_STATUS_BLOCK *io, void *info,
                                          ULONG length, ULONG class)
 {
+    handle = file_current(handle);
     switch (class) {
     case FI_BASIC:
         return set_basic(handle, io, info, length);

@@ -23,6 +23,10 @@ struct file_real {
                                      ULONG, ULONG, BOOLEAN, UNICODE_STRING *, BOOLEAN);
     NTSTATUS(NTAPI *query_information)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
     NTSTATUS(NTAPI *set_information)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+    NTSTATUS(NTAPI *read)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG,
+                          LARGE_INTEGER *, ULONG *);
+    NTSTATUS(NTAPI *create_section)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, LARGE_INTEGER *,
+                                    ULONG, ULONG, HANDLE);
     NTSTATUS(NTAPI *query_volume)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
     NTSTATUS(NTAPI *close)(HANDLE);
     NTSTATUS(NTAPI *duplicate)(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
@@ -50,7 +54,8 @@ struct file_name {
 };
 
 enum file_kind {
-    FILE_IS_OTHER, /* not ours, or the host answers it with an error: pass the call on */
+    FILE_IS_OTHER, /* not ours: pass the call on */
+    FILE_IS_BAD,   /* the host refuses the name whatever lies there: pass the call on */
     FILE_IS_NAMED, /* name->look says what it is */
 };
 
@@ -129,6 +134,9 @@ bool file_private_is_file(struct file_name *name);
 NTSTATUS file_missing_status(struct file_name *name);
 /* True when something lies there in the base; *directory says what. */
 bool file_base_exists(struct file_name *name, bool *directory, NTSTATUS *status);
+/* Makes an empty file in the workspace's folder for copies in the making; attr receives its
+ * name, in a buffer of name's. */
+NTSTATUS file_create_temporary(struct file_name *name, struct file_attr *attr, HANDLE *handle);
 /* Renames (FI_RENAME) or links (FI_LINK) the handle's object to an NT name. */
 NTSTATUS file_rename_handle(HANDLE handle, UNICODE_STRING *target, bool replace, ULONG class);
 /* Marks the handle's object for deletion at its close. */
@@ -150,6 +158,7 @@ struct file_handle {
     uint32_t references;
     bool delete_on_close; /* look whether the private file is gone when this is closed */
     bool hidden;          /* this handle deleted the base's object by hiding it */
+    HANDLE replacement;   /* what calls on the handle are made on instead (stale.c) */
     struct file_listing *listing;
     guest_lock lock; /* of the listing */
     uint32_t view_len;
@@ -164,18 +173,27 @@ void file_handle_release(struct file_handle *h);
  * with a reference, for work after the close, or NULL. */
 struct file_handle *file_handle_remove(HANDLE handle);
 
+/* The id of the handle's note, 0 when it has none. */
+uint32_t file_handle_open_id(HANDLE handle);
 /* Remembers that handle is one on a file of the base: id is file_open_note()'s. */
 void file_handle_set_open(HANDLE handle, uint32_t id);
 
 /* --- opens.c: files of the base that are open in the VM -------------------------------------------- */
 uint64_t file_open_key(struct fvm_wstr base);
 /* Notes an open file; returns its id, 0 when there is no room (then it is not asked about). */
-uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing);
+uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing, bool synchronous);
+/* Was the noted handle opened for synchronous use? */
+bool file_open_is_synchronous(uint32_t id);
 void file_open_forget(uint32_t id);
 /* Is any handle of the file open in the VM? */
 bool file_open_in_vm(struct fvm_wstr base);
 /* May it be opened so, next to those that are open? */
 bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing);
+
+/* --- stale.c ------------------------------------------------------------------------------------------ */
+/* The handle to make a call on: a handle on a file of the base of which the VM has a copy by
+ * now is replaced by one on the copy. Returns handle itself where nothing changed. */
+HANDLE file_current(HANDLE handle);
 
 /* --- listing.c ---------------------------------------------------------------------------------- */
 void file_listing_free(struct file_listing *listing);
@@ -193,6 +211,10 @@ NTSTATUS NTAPI file_hook_query_directory(HANDLE, HANDLE, void *, void *, IO_STAT
                                          ULONG, ULONG, BOOLEAN, UNICODE_STRING *, BOOLEAN);
 NTSTATUS NTAPI file_hook_query_information(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
 NTSTATUS NTAPI file_hook_set_information(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+NTSTATUS NTAPI file_hook_read(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG,
+                              LARGE_INTEGER *, ULONG *);
+NTSTATUS NTAPI file_hook_create_section(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, LARGE_INTEGER *,
+                                        ULONG, ULONG, HANDLE);
 NTSTATUS NTAPI file_hook_query_volume(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
 NTSTATUS NTAPI file_hook_query_object(HANDLE, ULONG, void *, ULONG, ULONG *);
 NTSTATUS NTAPI file_hook_query_memory(HANDLE, const void *, ULONG, void *, SIZE_T, SIZE_T *);

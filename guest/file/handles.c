@@ -38,6 +38,7 @@ void file_handle_release(struct file_handle *h)
         return;
     }
     if (!h || __atomic_sub_fetch(&h->references, 1, __ATOMIC_ACQ_REL)) return;
+    if (h->replacement) file_real.close(h->replacement);
     file_listing_free(h->listing);
     guest_free(h);
 }
@@ -62,6 +63,12 @@ struct file_handle *file_handle_add(HANDLE handle, struct fvm_wstr view)
     memcpy(h->view, view.ptr, view.len * sizeof(WCHAR));
     file_handle_release(replace(slot, h));
     return h;
+}
+
+uint32_t file_handle_open_id(HANDLE handle)
+{
+    struct file_handle **slot = slot_of(handle, false), *h = slot ? *slot : NULL;
+    return h && is_note(h) ? (uint32_t)((uintptr_t)h >> 1) : 0;
 }
 
 void file_handle_set_open(HANDLE handle, uint32_t id)

@@ -483,7 +483,9 @@ NTSTATUS NTAPI file_hook_query_directory(HANDLE handle, HANDLE event, void *apc,
         l->started = true;
         if (restart) l->position = 0;
         if (first && !l->count) {
-            status = ST_NO_SUCH_FILE;
+            ULONG_PTR none = 0;
+            status = guest_write(&io->Information, &none, sizeof none) ? ST_NO_SUCH_FILE
+                                                                       : NT_ACCESS_VIOLATION;
         } else {
             status = serve(l, io, buffer, length, single);
         }

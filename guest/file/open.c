@@ -38,6 +38,13 @@ static bool truncates(const struct call *c)
            c->disposition == FILE_OVERWRITE_IF;
 }
 
+/* The host empties a file only through a handle that can write. */
+static bool truncates_data(const struct call *c)
+{
+    return truncates(c) &&
+           (c->access & (FILE_WRITE_DATA | FILE_APPEND_DATA | GENERIC_WRITE | GENERIC_ALL));
+}
+
 /* What the host refuses whatever lies there. */
 static bool is_nonsense(const struct call *c)
 {
@@ -90,7 +97,8 @@ static void note_open(const struct call *c, const struct file_name *name)
         (name->look.flags & FVM_NODE_DIRECTORY) ||
         !guest_read(&handle, c->handle, sizeof handle))
         return;
-    id = file_open_note(file_open_key(file_base(name)), c->access, c->sharing);
+    id = file_open_note(file_open_key(file_base(name)), c->access, c->sharing,
+                        c->options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT));
     if (id) file_handle_set_open(handle, id);
 }
 
@@ -166,6 +174,9 @@ static NTSTATUS create_private(struct call *c, struct file_name *name)
             if (c->disposition == FILE_CREATE && file_private_exists(name))
                 file_delete_private(name);
             if (file_attr_private(name, c->attr, &attr)) status = real_create(c, &attr.attr);
+            /* some calls the host fails after having made the object */
+            if (status && is_directory && file_private_exists(name))
+                file_record(FVM_LOG_PRIVATE, FVM_LOG_DIRECTORY, file_canon(name), none);
         }
         if (status == STATUS_SUCCESS) {
             status = file_record(FVM_LOG_PRIVATE, is_directory ? FVM_LOG_DIRECTORY : 0,
@@ -220,7 +231,16 @@ static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directo
 
 static NTSTATUS open_base_directory(struct call *c, struct file_name *name)
 {
-    if ((c->options & FILE_DELETE_ON_CLOSE) && !truncates(c)) return delete_base(c, name, true);
+    if (c->options & FILE_DELETE_ON_CLOSE) {
+        if (!truncates(c)) return delete_base(c, name, true);
+        /* refused, and yet the host deletes it if it is empty */
+        file_lock();
+        file_lookup_again(name);
+        if (name->look.base_len && !file_directory_empty(name) && !file_record_deleted(name))
+            file_delete_private(name);
+        file_unlock();
+        return fail(c, ST_NAME_COLLISION);
+    }
     if (truncates(c) || (c->options & FILE_NON_DIRECTORY_FILE)) {
         /* errors all: the host says which, of a folder that may be asked */
         struct file_attr attr;
@@ -272,7 +292,8 @@ static NTSTATUS open_base_file(struct call *c, struct file_name *name)
     NTSTATUS status = STATUS_SUCCESS;
     if (name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE)
         status = file_open_allowed(file_base(name), c->access, c->sharing)
-                     ? file_copy_up(name, !truncates(c), truncates(c) ? try_truncate : NULL, c)
+                     ? file_copy_up(name, !truncates_data(c),
+                                    truncates_data(c) ? try_truncate : NULL, c)
                      : ST_SHARING_VIOLATION;
     file_unlock();
     return status ? fail(c, status) : decide_anew(c);

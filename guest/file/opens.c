@@ -19,6 +19,8 @@ NTSYSAPI NTSTATUS NTAPI NtOpenProcess(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *
 #define READ_ACCESS  (FILE_READ_DATA | FILE_EXECUTE)
 #define WRITE_ACCESS (FILE_WRITE_DATA | FILE_APPEND_DATA)
 
+#define SYNCHRONOUS 0x80000000u /* beside the sharing bits */
+
 struct entry {
     volatile uint64_t key; /* 0: free */
     uint32_t access;       /* generic rights mapped */
@@ -103,7 +105,7 @@ static uint32_t claim_chunk(void)
     return number + 1;
 }
 
-uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing)
+uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing, bool synchronous)
 {
     uint32_t mapped = map_generic(access), id = 0;
 
@@ -117,7 +119,7 @@ uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing)
             struct entry *e = &c->entries[i];
             if (e->key) continue;
             e->access = mapped;
-            e->sharing = sharing;
+            e->sharing = (sharing & FILE_SHARE_ALL) | (synchronous ? SYNCHRONOUS : 0);
             __atomic_store_n(&e->key, key, __ATOMIC_RELEASE);
             c->count++;
             id = n * CHUNK_ENTRIES + i + 1;
@@ -126,6 +128,12 @@ uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing)
     }
     guest_lock_release(&own_lock);
     return id;
+}
+
+bool file_open_is_synchronous(uint32_t id)
+{
+    struct chunk *c = chunk_at(own[(id - 1) / CHUNK_ENTRIES] - 1);
+    return c->entries[(id - 1) % CHUNK_ENTRIES].sharing & SYNCHRONOUS;
 }
 
 void file_open_forget(uint32_t id)

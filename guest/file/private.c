@@ -199,8 +199,7 @@ static NTSTATUS copy_data(HANDLE from, HANDLE to)
     return status;
 }
 
-/* Makes an empty file in the workspace's folder for copies in the making. */
-static NTSTATUS create_temporary(struct file_name *name, struct file_attr *attr, HANDLE *handle)
+NTSTATUS file_create_temporary(struct file_name *name, struct file_attr *attr, HANDLE *handle)
 {
     static const fvm_wchar folder[] = {'\\', 't', 'm', 'p', '\\'};
     uint32_t number = __atomic_add_fetch(&guest_shared->tmp_seq, 1, __ATOMIC_RELAXED);
@@ -254,7 +253,7 @@ NTSTATUS file_copy_up(struct file_name *name, bool data, file_probe *probe, void
                        &from);
     if (status) return status;
     spell_as_base(name, from);
-    status = create_temporary(name, &temporary, &to);
+    status = file_create_temporary(name, &temporary, &to);
     if (!status) {
         if (data) status = copy_data(from, to);
         if (!status && probe) {
@@ -275,7 +274,12 @@ NTSTATUS file_copy_up(struct file_name *name, bool data, file_probe *probe, void
         file_real.close(to);
     }
     file_real.close(from);
-    if (!status) file_lookup_again(name);
+    if (!status) {
+        /* those handles stay on the base's file: see stale.c */
+        if (file_open_in_vm(file_base(name)))
+            __atomic_add_fetch(&guest_shared->stale_opens, 1, __ATOMIC_RELEASE);
+        file_lookup_again(name);
+    }
     return status;
 }
 

@@ -131,6 +131,7 @@ static NTSTATUS file_name_information(HANDLE handle, IO_STATUS_BLOCK *io, uint8_
 NTSTATUS NTAPI file_hook_query_information(HANDLE handle, IO_STATUS_BLOCK *io, void *info,
                                            ULONG length, ULONG class)
 {
+    handle = file_current(handle);
     NTSTATUS status = file_real.query_information(handle, io, info, length, class);
 
     if (status && status != ST_BUFFER_OVERFLOW) return status;

@@ -141,18 +141,49 @@ static uint32_t root_path(HANDLE root, fvm_wchar *dst, uint32_t cap)
     return len;
 }
 
-static enum file_kind resolve_by_id(const OBJECT_ATTRIBUTES *attr, ULONG options,
-                                    struct file_name *name)
+/* Opens an object by its id, starting from the directory of root. */
+static NTSTATUS open_by_id(const OBJECT_ATTRIBUTES *attr, HANDLE root, HANDLE *handle)
 {
     OBJECT_ATTRIBUTES copy = *attr;
     IO_STATUS_BLOCK io;
+
+    copy.RootDirectory = root;
+    return file_real.open(handle, FILE_READ_ATTRIBUTES, &copy, &io, FILE_SHARE_ALL,
+                          FILE_OPEN_BY_FILE_ID);
+}
+
+/* The host looks for the id below the directory that the program gives, in one tree only:
+ * ours is two. */
+static NTSTATUS open_by_id_in_vm(const OBJECT_ATTRIBUTES *attr, HANDLE *handle)
+{
+    struct file_name name;
+    struct file_attr top;
+    IO_STATUS_BLOCK io;
+    HANDLE root;
+    NTSTATUS status = open_by_id(attr, attr->RootDirectory, handle);
+
+    if (!status || file_resolve_handle(attr->RootDirectory, &name, NULL) != FILE_IS_NAMED)
+        return status;
+    for (int side = 0; side < 2 && status; side++) {
+        bool fits = side ? name.look.base_len && file_attr_base(&name, NULL, &top)
+                         : file_attr_private(&name, NULL, &top);
+        if (!fits || file_real.open(&root, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &top.attr, &io,
+                                    FILE_SHARE_ALL,
+                                    FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_FOR_BACKUP_INTENT))
+            continue;
+        status = open_by_id(attr, root, handle);
+        file_real.close(root);
+    }
+    file_name_free(&name);
+    return status;
+}
+
+static enum file_kind resolve_by_id(const OBJECT_ATTRIBUTES *attr, struct file_name *name)
+{
     HANDLE handle;
 
     /* the host finds the object, its name tells what it is to the VM */
-    if (file_real.open(&handle, FILE_READ_ATTRIBUTES, &copy, &io,
-                       FILE_SHARE_ALL,
-                       options & FILE_OPEN_BY_FILE_ID))
-        return FILE_IS_OTHER;
+    if (open_by_id_in_vm(attr, &handle)) return FILE_IS_OTHER;
     enum file_kind kind = file_resolve_handle(handle, name, NULL);
     file_real.close(handle);
     if (kind == FILE_IS_NAMED) name->by_id = name->rewritten = true;
@@ -168,7 +199,7 @@ enum file_kind file_resolve(const OBJECT_ATTRIBUTES *program_attr, ULONG options
     if (!guest_read(&attr, program_attr, sizeof attr) || !attr.ObjectName ||
         !guest_read(&text, attr.ObjectName, sizeof text))
         return FILE_IS_OTHER; /* the host says how it takes such a pointer */
-    if (options & FILE_OPEN_BY_FILE_ID) return resolve_by_id(&attr, options, name);
+    if (options & FILE_OPEN_BY_FILE_ID) return resolve_by_id(&attr, name);
     uint32_t len = text.Length / sizeof(WCHAR);
     if (len >= FILE_NAME_CAP || !allocate(name)) return FILE_IS_OTHER;
     fvm_wchar *copy = output(name);
@@ -187,7 +218,7 @@ enum file_kind file_resolve(const OBJECT_ATTRIBUTES *program_attr, ULONG options
     }
     if (kind != FVM_PATH_FILE) {
         file_name_free(name);
-        return FILE_IS_OTHER;
+        return kind == FVM_PATH_BAD ? FILE_IS_BAD : FILE_IS_OTHER;
     }
     name->trailing = path.trailing;
     name->rewritten = path.rewritten;

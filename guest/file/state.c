@@ -17,6 +17,8 @@ const struct guest_hook guest_file_hooks[] = {
     HOOK(NtQueryDirectoryFile, query_directory),
     HOOK(NtQueryInformationFile, query_information),
     HOOK(NtSetInformationFile, set_information),
+    HOOK(NtReadFile, read),
+    HOOK(NtCreateSection, create_section),
     HOOK(NtQueryVolumeInformationFile, query_volume),
     HOOK(NtClose, close),
     HOOK(NtDuplicateObject, duplicate),

@@ -21,6 +21,7 @@ const struct guest_hook guest_raw_hooks[] = {
     RAW("NtWriteVirtualMemory", write_memory),
     RAW("NtProtectVirtualMemory", protect),
     RAW("NtAllocateVirtualMemory", allocate),
+    RAW("NtQueryVirtualMemory", query_memory),
     RAW("NtFreeVirtualMemory", release),
     RAW("NtResumeThread", resume_thread),
     RAW("NtTerminateProcess", terminate_process),

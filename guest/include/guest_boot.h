@@ -37,8 +37,6 @@ extern bool guest_attached;        /* this is the monitor: not a process of the 
 void *guest_boot_process(const struct guest_blob *blob);
 /* Ends the process: the guest could not start in it. */
 __attribute__((noreturn)) void guest_boot_fail(enum guest_boot_step step);
-/* Maps the part of the shared block that holds address. False when it is outside. */
-bool guest_shared_map(uintptr_t address);
 
 /* --- boot/fault.c --------------------------------------------------------------------- */
 /* Called by guest_exception_entry for exceptions that concern the guest. Returns when the
@@ -68,6 +66,7 @@ struct guest_raw {
     NTSTATUS(NTAPI *write_memory)(HANDLE, void *, const void *, SIZE_T, SIZE_T *);
     NTSTATUS(NTAPI *protect)(HANDLE, void **, SIZE_T *, ULONG, ULONG *);
     NTSTATUS(NTAPI *allocate)(HANDLE, void **, ULONG_PTR, SIZE_T *, ULONG, ULONG);
+    NTSTATUS(NTAPI *query_memory)(HANDLE, const void *, ULONG, void *, SIZE_T, SIZE_T *);
     NTSTATUS(NTAPI *release)(HANDLE, void **, SIZE_T *, ULONG);
     NTSTATUS(NTAPI *resume_thread)(HANDLE, ULONG *);
     NTSTATUS(NTAPI *terminate_process)(HANDLE, NTSTATUS);

@@ -46,7 +46,7 @@ struct nt_process_parameters {
 };
 
 struct nt_peb {
-    BYTE flags[4];
+    BYTE inherited, options, being_debugged, flags;
     HANDLE mutant;
     void *image_base;
     void *ldr;

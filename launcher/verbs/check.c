@@ -58,8 +58,7 @@ static size_t find_record(const struct log_scan *s, size_t from, uint64_t after)
 {
     struct fvm_log_record r;
     for (size_t at = from; at + 8 <= s->len; at += 8)
-        if (fvm_log_decode(s->data + at, s->len - at, &r) && r.seq > after &&
-            r.op != FVM_LOG_ALIAS)
+        if (fvm_log_decode(s->data + at, s->len - at, &r) && r.seq > after && r.op != FVM_LOG_ALIAS)
             return at;
     return s->len;
 }
@@ -86,8 +85,9 @@ static void scan(struct log_scan *s, struct report *report)
     size_t at = sizeof header;
     if (s->len >= sizeof header) memcpy(&header, s->data, sizeof header);
     if (header.magic != FVM_LOG_MAGIC || header.version != FVM_LOG_VERSION) {
-        tell(report, true, s->len < sizeof header ? "the log is too short to be one"
-                                                  : "the head of the log is damaged");
+        tell(report, true,
+             s->len < sizeof header ? "the log is too short to be one"
+                                    : "the head of the log is damaged");
         s->mendable = true;
     }
     while (at < s->len) {
@@ -106,8 +106,8 @@ static void scan(struct log_scan *s, struct report *report)
             break;
         }
         fvm_log_decode(s->data + next, s->len - next, &r);
-        tell(report, true, "the log is damaged at byte %zu: %zu bytes and %llu records are lost", at,
-             next - at, (unsigned long long)(r.seq - seq - 1));
+        tell(report, true, "the log is damaged at byte %zu: %zu bytes and %llu records are lost",
+             at, next - at, (unsigned long long)(r.seq - seq - 1));
         seq = r.seq - 1;
         at = next;
     }
@@ -193,7 +193,8 @@ static void report_sweep(const struct sweep *s, struct report *report)
             tell(report, false, "%s is spelled in another way in the log", view);
             break;
         case SWEEP_UNREACHABLE:
-            tell(report, true, "the log has %s, which lies below something deleted or a file", view);
+            tell(report, true, "the log has %s, which lies below something deleted or a file",
+                 view);
             break;
         case SWEEP_MISSING:
             missing++;
@@ -201,7 +202,8 @@ static void report_sweep(const struct sweep *s, struct report *report)
         }
         free(view);
     }
-    if (missing) tell(report, false, "%zu private files and folders are deleted in the VM", missing);
+    if (missing)
+        tell(report, false, "%zu private files and folders are deleted in the VM", missing);
 }
 
 /* Keeps a copy of the damaged log, then puts the new one in its place in one step. */
@@ -270,7 +272,9 @@ static int check_vm(struct vm *vm, bool mend, struct report *report, struct err 
     if (!rc && mend) rc = repair(vm, &log, problems != 0, err);
     if (!rc && !report->json) {
         printf("%s: %s: %llu records, %zu private files, %zu private folders\n", vm->name,
-               !problems ? "consistent" : mend ? "repaired" : "damaged",
+               !problems ? "consistent"
+               : mend    ? "repaired"
+                         : "damaged",
                (unsigned long long)log.records, sweep.files, sweep.folders);
         if (problems && !mend) printf("mend it with: fvm check %s --repair\n", vm->name);
     }
@@ -281,8 +285,8 @@ static int check_vm(struct vm *vm, bool mend, struct report *report, struct err 
 
 static int check(int argc, char **argv, struct err **err)
 {
-    static const struct option options[] = {{"repair", no_argument, NULL, 'r'},
-                                            {"json", no_argument, NULL, 'j'}, {0}};
+    static const struct option options[] = {
+        {"repair", no_argument, NULL, 'r'}, {"json", no_argument, NULL, 'j'}, {0}};
     bool mend = false;
     struct report report = {0};
     int c;
@@ -300,9 +304,9 @@ static int check(int argc, char **argv, struct err **err)
     report.notes = json_array();
     int rc = check_vm(&vm, mend, &report, err);
     size_t problems = json_array_size(report.problems);
-    json_t *json = json_pack("{s:s, s:b, s:b, s:o, s:o}", "name", vm.name, "consistent", !problems,
-                             "repaired", mend && !rc, "problems", report.problems, "notes",
-                             report.notes);
+    json_t *json =
+        json_pack("{s:s, s:b, s:b, s:o, s:o}", "name", vm.name, "consistent", !problems, "repaired",
+                  mend && !rc, "problems", report.problems, "notes", report.notes);
     if (!rc && report.json) {
         char *text = json_dumps(json, JSON_INDENT(2));
         puts(text ? text : "{}");

@@ -37,8 +37,8 @@ static int copy_into(struct vm *vm, const struct base *base, const char *from, c
     return rc;
 }
 
-static int copy_from(const struct vm *vm, const struct base *base, const char *from,
-                     const char *to, struct err **err)
+static int copy_from(const struct vm *vm, const struct base *base, const char *from, const char *to,
+                     struct err **err)
 {
     struct wbuf path;
     if (view_parse(from, base, &path, NULL, err)) return -1;

@@ -97,9 +97,16 @@ static bool same_content(const char *a, const char *b)
 static int run_diff(const char *old, const char *old_label, const char *new, const char *new_label,
                     struct err **err)
 {
-    char *argv[] = {"diff", "-u", "--label", (char *)(uintptr_t)old_label, "--label",
-                    (char *)(uintptr_t)new_label, "--", (char *)(uintptr_t)old,
-                    (char *)(uintptr_t)new, NULL};
+    char *argv[] = {"diff",
+                    "-u",
+                    "--label",
+                    (char *)(uintptr_t)old_label,
+                    "--label",
+                    (char *)(uintptr_t)new_label,
+                    "--",
+                    (char *)(uintptr_t)old,
+                    (char *)(uintptr_t) new,
+                    NULL};
     fflush(stdout);
     pid_t pid = fork();
     if (pid < 0) return err_sys(err, errno, "cannot start a process");
@@ -125,7 +132,7 @@ static int show_file(const struct vm *vm, const struct wbuf *path, const char *o
     char *old_label = old ? xasprintf("%s (base)", name) : xstrdup("/dev/null");
     char *new_label = new ? xasprintf("%s (%s)", name, vm->name) : xstrdup("/dev/null");
     int rc = 0;
-    if ((old && is_binary(old)) || (new && is_binary(new))) {
+    if ((old && is_binary(old)) || (new &&is_binary(new))) {
         if (!old || !new)
             printf("Binary file %s: %s\n", name, new ? "added" : "deleted");
         else if (!same_content(old, new))

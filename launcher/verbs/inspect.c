@@ -21,9 +21,9 @@ static json_t *describe_log(const struct vm *vm)
         return damaged;
     }
     const struct fvm_log_summary *s = &space.log.summary;
-    json_t *json = json_pack("{s:I, s:I, s:I}", "bytes", (json_int_t)space.log.len, "records",
-                             (json_int_t)s->records, "index_nodes",
-                             (json_int_t)fvm_index_nodes(space.ix));
+    json_t *json =
+        json_pack("{s:I, s:I, s:I}", "bytes", (json_int_t)space.log.len, "records",
+                  (json_int_t)s->records, "index_nodes", (json_int_t)fvm_index_nodes(space.ix));
     space_close(&space);
     return json;
 }
@@ -49,8 +49,8 @@ static int inspect(int argc, char **argv, struct err **err)
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:s, s:s, s:I, s:o}", "name", vm.name, "id", vm.id,
         "created", vm.created, "state", running ? "running" : "stopped", "pids", list, "base",
-        vm.base, "base_exists", !stat(vm.base, &st), "folder", vm.dir, "files", files,
-        "disk_bytes", (json_int_t)vm_disk_use(vm.dir), "log", describe_log(&vm));
+        vm.base, "base_exists", !stat(vm.base, &st), "folder", vm.dir, "files", files, "disk_bytes",
+        (json_int_t)vm_disk_use(vm.dir), "log", describe_log(&vm));
     free(files);
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
     int rc = text ? 0 : err_set(err, "cannot describe VM %s: a path of it is no UTF-8", vm.name);
@@ -62,9 +62,5 @@ static int inspect(int argc, char **argv, struct err **err)
 }
 
 const struct verb verb_inspect = {
-    "inspect",
-    "NAME",
-    "Show all that is known of a VM, as JSON",
-    "",
-    inspect,
+    "inspect", "NAME", "Show all that is known of a VM, as JSON", "", inspect,
 };

@@ -19,8 +19,8 @@ static void print_json(json_t *list)
 
 static int ls(int argc, char **argv, struct err **err)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"quiet", no_argument, NULL, 'q'}, {0}};
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"quiet", no_argument, NULL, 'q'}, {0}};
     bool json = false, quiet = false;
     int c;
     while ((c = getopt_long(argc, argv, ":q", options, NULL)) != -1) {
@@ -47,9 +47,9 @@ static int ls(int argc, char **argv, struct err **err)
         bool damaged = vm_open(names[i], &vm, &why);
         const char *state = damaged ? "damaged" : vm_running(&vm) ? "running" : "stopped";
         if (json)
-            json_array_append_new(
-                list, json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "name", names[i], "state", state,
-                                "id", vm.id, "created", vm.created, "base", vm.base));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "name", names[i],
+                                                  "state", state, "id", vm.id, "created",
+                                                  vm.created, "base", vm.base));
         else if (quiet)
             puts(names[i]);
         else

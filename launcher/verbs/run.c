@@ -34,8 +34,7 @@ static int set_variable(const char *text, struct err **err)
 {
     static const char *const special[] = {"PATH", "PWD", "HOME", "TEMP", "TMP"};
     const char *equal = strchr(text, '=');
-    if (!equal || equal == text)
-        return err_usage(err, "-e needs VAR=VALUE, but got \"%s\"", text);
+    if (!equal || equal == text) return err_usage(err, "-e needs VAR=VALUE, but got \"%s\"", text);
     char *name = xasprintf("%.*s", (int)(equal - text), text), *real = NULL;
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
         if (!strcasecmp(name, special[i])) real = xasprintf("WINE%s", special[i]);
@@ -49,10 +48,12 @@ static int set_variable(const char *text, struct err **err)
 
 static int parse(int argc, char **argv, struct request *r, struct err **err)
 {
-    static const struct option options[] = {
-        {"rm", no_argument, NULL, 'r'},        {"name", required_argument, NULL, 'n'},
-        {"base", required_argument, NULL, 'b'}, {"env", required_argument, NULL, 'e'},
-        {"workdir", required_argument, NULL, 'w'}, {0}};
+    static const struct option options[] = {{"rm", no_argument, NULL, 'r'},
+                                            {"name", required_argument, NULL, 'n'},
+                                            {"base", required_argument, NULL, 'b'},
+                                            {"env", required_argument, NULL, 'e'},
+                                            {"workdir", required_argument, NULL, 'w'},
+                                            {0}};
     int end = 1;
     while (end < argc && strcmp(argv[end], "--"))
         end++;
@@ -60,30 +61,43 @@ static int parse(int argc, char **argv, struct request *r, struct err **err)
     int c;
     while ((c = getopt_long(end, argv, ":e:w:", options, NULL)) != -1) {
         switch (c) {
-        case 'r': r->remove = true; break;
-        case 'n': r->new_name = optarg; break;
-        case 'b': r->base = optarg; r->base_given = true; break;
-        case 'w': r->cwd = optarg; break;
+        case 'r':
+            r->remove = true;
+            break;
+        case 'n':
+            r->new_name = optarg;
+            break;
+        case 'b':
+            r->base = optarg;
+            r->base_given = true;
+            break;
+        case 'w':
+            r->cwd = optarg;
+            break;
         case 'e':
             if (set_variable(optarg, err)) return -1;
             break;
-        default: return verb_bad_option(argv, c, optopt, err);
+        default:
+            return verb_bad_option(argv, c, optopt, err);
         }
     }
-    if (end == argc)
-        return err_usage(err, "the program is missing: it stands behind \"--\"");
+    if (end == argc) return err_usage(err, "the program is missing: it stands behind \"--\"");
     if (end - optind > 1)
-        return err_usage(err, "only the VM's name can stand in front of \"--\", but there is %s too",
+        return err_usage(err,
+                         "only the VM's name can stand in front of \"--\", but there is %s too",
                          argv[optind + 1]);
     if (optind < end) r->name = argv[optind];
     r->program = argv + end + 1;
     if (!*r->program || !**r->program)
         return err_usage(err, "the program is missing: nothing stands behind \"--\"");
     if (r->name && r->new_name)
-        return err_usage(err, "--name is for a new VM, but the existing VM %s is named too", r->name);
+        return err_usage(err, "--name is for a new VM, but the existing VM %s is named too",
+                         r->name);
     if (r->name && r->remove)
-        return err_usage(err, "--rm is for a VM that this run makes; %s is one that stays", r->name);
-    if ((r->name && vm_check_name(r->name, err)) || (r->new_name && vm_check_name(r->new_name, err)))
+        return err_usage(err, "--rm is for a VM that this run makes; %s is one that stays",
+                         r->name);
+    if ((r->name && vm_check_name(r->name, err)) ||
+        (r->new_name && vm_check_name(r->new_name, err)))
         return -1;
     if (!r->base && getenv("FVM_BASE") && *getenv("FVM_BASE")) r->base = getenv("FVM_BASE");
     return 0;
@@ -142,8 +156,7 @@ static int start(const struct request *r, const char *shared, struct err **err)
     argv[n++] = "--";
     memcpy(argv + n, r->program, count * sizeof *argv);
 
-    struct child_run run = {
-        .argv = argv, .cwd = windows_cwd ? NULL : r->cwd, .shared = shared};
+    struct child_run run = {.argv = argv, .cwd = windows_cwd ? NULL : r->cwd, .shared = shared};
     int code = child_run_program(&run, err);
     free(argv);
     free(monitor);
@@ -156,10 +169,12 @@ static void throw_away(struct vm *vm)
 {
     struct err *err = NULL;
     int rc = vm_try_exclusive(vm, &err);
-    if (rc == 1)
+    if (rc == 1) {
+        vm_keep(vm);
         fprintf(stderr, "fvm: VM %s stays, because something else runs in it\n", vm->name);
-    else if (rc || vm_remove(vm, &err))
+    } else if (rc || vm_remove(vm, &err)) {
         err_print(err);
+    }
     err_free(&err);
 }
 

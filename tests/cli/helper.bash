@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Shared by the tests of the command line. Each test has a home of its own. Most use a base
 # that only looks like one and a loader that runs the program natively, so they need no Wine
 # and take milliseconds; those that need Wine call need_wine.
@@ -66,6 +67,16 @@ fails() {
 }
 
 vm_dir() { echo "$FVM_HOME/vms/$1"; }
+
+# in_namespace SCRIPT: runs it where file systems can be mounted
+in_namespace() {
+    unshare -rm true 2>/dev/null || unshare -m true 2>/dev/null || skip "no mount namespaces here"
+    if [ "$(id -u)" = 0 ]; then
+        timeout 60 unshare -m bash -c "$1"
+    else
+        timeout 60 unshare -rm bash -c "$1"
+    fi
+}
 
 # log_record FILE SEQ OP FLAGS PATH [OTHER]: appends a record as the guest writes it.
 log_record() {

@@ -185,3 +185,39 @@ holding() {
     [ "$(fvm diff dev)" = 'A C:\fvm-cli-in.txt' ]
     fvm check dev
 }
+
+@test "a VM for one run whose fvm was killed goes with the next creation" {
+    "$FVM" run --rm --name gone -- sh -c ': >'"$tmp/started"'; exec sleep 30' &
+    pid=$!
+    while [ ! -e "$tmp/started" ]; do sleep 0.02; done
+    fvm create other
+    [ "$(fvm ls -q | wc -l)" = 2 ]
+    kill -KILL $pid
+    wait $pid || true
+    fvm create third
+    [ "$(fvm ls -q | tr '\n' ' ')" = "other third " ]
+    [ "$(ls -A "$FVM_HOME/vms" | tr '\n' ' ')" = "other third " ]
+    # one that stays is no such VM
+    fvm run --name stays -- true
+    fvm create fourth
+    fvm ls -q | grep -qx stays
+}
+
+@test "no room for the shared memory" {
+    in_namespace "
+        mkdir -p '$tmp/run' && mount -t tmpfs -o size=64k,mode=700 none '$tmp/run' || exit 77
+        XDG_RUNTIME_DIR='$tmp/run' '$FVM' run --name x -- true 2>'$tmp/said' && exit 1
+        grep -q 'no room for the shared memory' '$tmp/said' || exit 2
+        [ -z \"\$(find '$tmp/run/fvm' -mindepth 1)\" ] || exit 3"
+    fvm run x -- true
+}
+
+@test "installed below a folder of the user's, and removed" {
+    [ -e "$BATS_TEST_DIRNAME/../../build/mingw/guest/fvmguest.dll" ] || skip "not built"
+    make -s -C "$BATS_TEST_DIRNAME/../.." install PREFIX="$tmp/inst" >/dev/null
+    unset FVM_LIBDIR
+    "$tmp/inst/bin/fvm" run --rm -- true
+    [ -s "$tmp/inst/share/man/man1/fvm.1" ]
+    make -s -C "$BATS_TEST_DIRNAME/../.." uninstall PREFIX="$tmp/inst"
+    [ -z "$(find "$tmp/inst" -type f)" ]
+}

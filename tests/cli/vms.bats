@@ -116,16 +116,6 @@ stopped" ]
     FVM_BASE=$tmp/other fvm run dev -- true
 }
 
-# in_namespace SCRIPT: runs it where file systems can be mounted
-in_namespace() {
-    unshare -rm true 2>/dev/null || unshare -m true 2>/dev/null || skip "no mount namespaces here"
-    if [ "$(id -u)" = 0 ]; then
-        timeout 60 unshare -m bash -c "$1"
-    else
-        timeout 60 unshare -rm bash -c "$1"
-    fi
-}
-
 @test "no room: a clear error, nothing left behind" {
     mkdir -p "$FVM_HOME"
     in_namespace "

@@ -1,7 +1,9 @@
 /* Random operations on a small tree, with the host as oracle: the same seed must give the
  * same transcript everywhere.
  *
- * file_random DIR SEED COUNT   works in DIR and prints each result, then the whole tree
+ * file_random DIR SEED COUNT [trace]
+ *                              works in DIR and prints each result, then the whole tree;
+ *                              with trace also a hash of the tree after each operation
  * file_random DIR dump         prints the whole tree (after the VM was started anew) */
 #include <ctype.h>
 #include "test.h"
@@ -27,7 +29,7 @@ static const char *const base_names[] = {"hello.txt",
                                          "Mixed Case.TXT",
                                          "empty.dat",
                                          "hard1.txt",
-                                         "hard2.txt",
+                                         "big.txt",
                                          "ro.txt",
                                          "nested\\a\\one.txt",
                                          "nested\\a\\b\\three.txt",
@@ -465,10 +467,39 @@ static void op_nt_delete(void)
     t_say("NtDeleteFile %s: %s", name, t_status(NtDeleteFile(&attr)));
 }
 
+/* A hash of names, attributes and sizes in the tree, so that two transcripts part at the
+ * operation that went wrong and not at the first one that meets the result. */
+static uint64_t state_of(const WCHAR *dir, uint64_t hash)
+{
+    WIN32_FIND_DATAW data;
+    WCHAR path[1000];
+    const WCHAR *c;
+    HANDLE find;
+
+    swprintf(path, COUNT(path), L"%ls\\*", dir);
+    find = FindFirstFileW(path, &data);
+    if (find == INVALID_HANDLE_VALUE)
+        return hash ^ GetLastError();
+    do {
+        for (c = data.cFileName; *c; c++)
+            hash = (hash ^ *c) * 0x100000001b3ull;
+        hash = (hash ^ data.dwFileAttributes) * 0x100000001b3ull;
+        if (!(data.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)) {
+            hash = (hash ^ data.nFileSizeLow) * 0x100000001b3ull;
+        } else if (wcscmp(data.cFileName, L".") && wcscmp(data.cFileName, L"..")) {
+            swprintf(path, COUNT(path), L"%ls\\%ls", dir, data.cFileName);
+            hash = state_of(path, hash);
+        }
+    } while (FindNextFileW(find, &data));
+    FindClose(find);
+    return hash;
+}
+
 int main(int argc, char **argv)
 {
     unsigned count, i, kind;
     const char *start;
+    bool trace;
 
     t_begin(argc, argv);
     start = t_option(0);
@@ -480,6 +511,7 @@ int main(int argc, char **argv)
         t_die("usage: file_random DIR [private] SEED COUNT | DIR dump");
     seed = strtoull(start, NULL, 10) * 2862933555777941757ull + 3037000493ull;
     count = (unsigned)strtoul(t_option(1), NULL, 10);
+    trace = t_option(2) && !strcmp(t_option(2), "trace");
     rnd(2);
     for (i = 0; i < count; i++) {
         kind = rnd(20);
@@ -498,6 +530,9 @@ int main(int argc, char **argv)
             op_list();
         else
             op_nt_delete();
+        if (trace)
+            t_say("  state %016llx",
+                  (unsigned long long)state_of(t_dos("%s", ""), 0xcbf29ce484222325ull));
     }
     close_all();
     t_list("tree", t_dos("%s", ""), true);

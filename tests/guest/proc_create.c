@@ -1,5 +1,6 @@
 /* Every way to make a process: each child tells what it found, natively and in a VM alike. */
 #include <windows.h>
+#include <winternl.h>
 #include <psapi.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -146,7 +147,7 @@ static void test_debug(void)
     bool created = false, ended = false;
 
     printf("debugged\n");
-    run("exit 11", DEBUG_PROCESS, NULL, &info);
+    run("badpointer", DEBUG_PROCESS, NULL, &info);
     while (!ended && WaitForDebugEvent(&event, 30000)) {
         if (event.dwDebugEventCode == CREATE_PROCESS_DEBUG_EVENT) {
             created = true;
@@ -194,6 +195,13 @@ static int child(int argc, char **argv)
     if (!strcmp(argv[1], "wait")) {
         Sleep(20000);
         return 1;
+    }
+    if (!strcmp(argv[1], "badpointer")) {
+        /* an error for the program and nothing for its debugger */
+        NTSTATUS status =
+            NtOpenFile((HANDLE *)16, 0, (OBJECT_ATTRIBUTES *)16, (IO_STATUS_BLOCK *)16, 0, 0);
+
+        return status < 0 ? 11 : 12;
     }
     if (!strcmp(argv[1], "env")) {
         const char *value = getenv("FVM_TEST");

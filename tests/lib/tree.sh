@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # The known tree that the guest file programs work in. Sourced, not run.
 # make_tree DIR [SMALL]: fills DIR (which must not exist). The same call makes the same
-# tree, times included. With SMALL the parts with many entries are left out.
+# tree, times included. With SMALL the parts with many entries are left out, and links.
 
 make_tree() {
-    local dir=$1 small=${2-} i d
+    local dir=$1 small=${2-} i pool=299 dirs=59
     mkdir -p "$dir" || return
     (
         cd "$dir" || exit
@@ -14,7 +14,7 @@ make_tree() {
         printf 'do not write\n' >ro.txt
         chmod 0444 ro.txt
         printf 'first name\n' >hard1.txt
-        ln hard1.txt hard2.txt
+        [ -n "$small" ] || ln hard1.txt hard2.txt
         printf 'a base file whose name looks like a stream\n' >hello.txt:stream
         printf 'dot\n' >.dotfile
         printf 'no extension\n' >noext
@@ -29,9 +29,11 @@ make_tree() {
         printf 'o\n' >nested/Other/Oh.txt
         printf 's\n' >'dir with spaces/a file.txt'
         printf 's\n' >'dir with spaces/sub.dir/x'
-        ln -s hello.txt link.txt
-        ln -s nested linkdir
-        ln -s nowhere broken.lnk
+        if [ -z "$small" ]; then
+            ln -s hello.txt link.txt
+            ln -s nested linkdir
+            ln -s nowhere broken.lnk
+        fi
         printf 'long\n' >"$(printf 'a long name %.0s' $(seq 1 17)).txt"
         awk 'BEGIN { for (i = 0; i < 16384; i++) printf "line %05d data\n", i }' >big.txt
         mkdir list
@@ -44,11 +46,11 @@ make_tree() {
         for i in $(seq -f %02g 0 39); do
             printf 'one of many %s\n' "$i" >"many/m$i.dat"
         done
-        [ -n "$small" ] && d=40 || d=300
-        for i in $(seq -f %03g 0 $((d - 1))); do
+        [ -z "$small" ] || pool=9 dirs=5
+        for i in $(seq -f %03g 0 $pool); do
             printf 'pool file %s\n' "$i" >"pool/p$i.dat"
         done
-        for i in $(seq -f %02g 0 59); do
+        for i in $(seq -f %02g 0 $dirs); do
             mkdir "pooldirs/e$i" "pooldirs/q$i" "pooldirs/q$i/sub"
             printf 'x %s\n' "$i" >"pooldirs/q$i/x.txt"
             printf 'y %s\n' "$i" >"pooldirs/q$i/sub/y.txt"
