@@ -38,7 +38,7 @@ static void find_origins(struct walk *w, uint32_t node)
 {
     for (uint32_t id = fvm_index_first_child(w->ix, node); id;
          id = fvm_index_next_sibling(w->ix, id)) {
-        if (fvm_index_flags(w->ix, id) & FVM_NODE_ORIGIN) {
+        if ((fvm_index_flags(w->ix, id) & (FVM_NODE_ORIGIN | FVM_NODE_ALIAS)) == FVM_NODE_ORIGIN) {
             if (w->origin_count == w->origin_cap) {
                 w->origin_cap = w->origin_cap ? w->origin_cap * 2 : 16;
                 w->origins = xrealloc(w->origins, w->origin_cap * sizeof *w->origins);

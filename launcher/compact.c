@@ -43,6 +43,7 @@ static void write_record(struct writer *w, enum fvm_log_op op, uint32_t flags, s
 /* Nodes below a deleted folder or a file say nothing: they are left out. */
 static bool reaches_below(uint32_t flags)
 {
+    if (flags & FVM_NODE_ALIAS) return false;
     if (flags & FVM_NODE_PRIVATE) return flags & FVM_NODE_DIRECTORY;
     return (flags & FVM_NODE_ORIGIN) || !(flags & FVM_NODE_HIDDEN);
 }
@@ -117,14 +118,18 @@ static void write_nodes(struct writer *w, uint32_t node, const struct wbuf *path
             wbuf_add_component(&place, fvm_index_name(w->ix, id));
         else
             wbuf_add(&place, fvm_index_name(w->ix, id));
-        if (flags & FVM_NODE_PRIVATE)
+        if (flags & FVM_NODE_ALIAS)
+            write_record(w, FVM_LOG_ALIAS, flags & FVM_NODE_PRIVATE ? FVM_LOG_PRIVATE_TREE : 0u,
+                         wbuf_str(&place), fvm_index_target(w->ix, id));
+        else if (flags & FVM_NODE_PRIVATE)
             write_record(w, FVM_LOG_PRIVATE, record_flags(flags), wbuf_str(&place), none);
         else if (flags & FVM_NODE_ORIGIN)
             write_record(w, FVM_LOG_RENAME, record_flags(flags),
                          wbuf_str(&origin_of(w, id)->temporary), wbuf_str(&place));
         else if (flags & FVM_NODE_HIDDEN)
             write_record(w, FVM_LOG_HIDDEN, 0, wbuf_str(&place), none);
-        if ((flags & FVM_NODE_CONTAINER) && !(flags & (FVM_NODE_PRIVATE | FVM_NODE_HIDDEN)))
+        if ((flags & FVM_NODE_CONTAINER) &&
+            !(flags & (FVM_NODE_PRIVATE | FVM_NODE_HIDDEN | FVM_NODE_ALIAS)))
             write_record(w, FVM_LOG_CONTAINER, 0, wbuf_str(&place), none);
         if (reaches_below(flags)) write_nodes(w, id, &place);
         wbuf_free(&place);

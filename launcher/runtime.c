@@ -204,12 +204,29 @@ int runtime_enter(struct vm *vm, const struct base *base, char **shared, struct 
     return err_context(err, "cannot start VM %s", vm->name);
 }
 
+/* True when a process of the VM ended in the middle of a change: it still owns the lock. */
+static bool died_at_work(const struct vm *vm)
+{
+    char *file = xasprintf("%s/shared", vm->runtime);
+    struct fvm_shared s;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    free(file);
+    if (fd < 0) return true;
+    bool dead = pread(fd, &s, sizeof s, 0) != (ssize_t)sizeof s || s.lock_owner;
+    close(fd);
+    return dead;
+}
+
 int runtime_leave(struct vm *vm, bool keep)
 {
     struct err *ignored = NULL;
     vm_forget_pid(vm);
     bool last = !vm_try_exclusive(vm, &ignored);
-    if (last && !vm_remove_runtime(vm, &ignored)) space_mark_clean(vm);
+    if (last) {
+        /* a mark that stays makes the next start look after what was left half done */
+        bool clean = !died_at_work(vm);
+        if (!vm_remove_runtime(vm, &ignored) && clean) space_mark_clean(vm);
+    }
     err_free(&ignored);
     if (last && keep) return 1;
     vm_lock(vm, VM_LOCK_NONE, NULL);

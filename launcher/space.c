@@ -170,6 +170,32 @@ int space_set_aside(const struct vm *vm, const char *path, char **to, struct err
     return rc;
 }
 
+/* Could the private file have been there when the record was written? One that was made
+ * since then (a program killed just after it had made a new file under the old name) is none
+ * to be moved. Where file systems do not know when a file was made, it could. */
+static bool older_than_log(const struct vm *vm, const char *file)
+{
+    char *log = xasprintf("%s/log", vm->dir);
+    struct statx made, written;
+    bool known = !statx(AT_FDCWD, file, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &made) &&
+                 !statx(AT_FDCWD, log, 0, STATX_MTIME, &written) && (made.stx_mask & STATX_BTIME);
+    free(log);
+    if (!known) return true;
+    if (made.stx_btime.tv_sec != written.stx_mtime.tv_sec)
+        return made.stx_btime.tv_sec < written.stx_mtime.tv_sec;
+    return made.stx_btime.tv_nsec <= written.stx_mtime.tv_nsec;
+}
+
+bool space_rename_pending(const struct vm *vm, const struct fvm_log_record *last)
+{
+    if (last->op != FVM_LOG_RENAME) return false;
+    char *from = space_private_path(vm, last->path);
+    struct stat st;
+    bool pending = !lstat(from, &st) && older_than_log(vm, from);
+    free(from);
+    return pending;
+}
+
 /* The record of a rename is written before the private file moves: after a crash between
  * the two, the move is done here. */
 static int finish_rename(const struct vm *vm, const struct fvm_index *ix,
@@ -179,7 +205,7 @@ static int finish_rename(const struct vm *vm, const struct fvm_index *ix,
     struct space_lookup *look = xmalloc(sizeof *look);
     struct stat st;
     int rc = 0;
-    if (!lstat(from, &st) && !space_look(ix, r->other, look) && look->l.node) {
+    if (!space_look(ix, r->other, look) && look->l.node) {
         to = space_private_path(vm, (struct fvm_wstr){look->l.canon, look->l.canon_len});
         char *slash = strrchr(to, '/');
         *slash = 0;
@@ -273,9 +299,10 @@ int space_recover(const struct vm *vm, const struct fvm_index *ix, const struct 
                   struct err **err)
 {
     const struct fvm_log_summary *s = &log->summary;
+    bool pending =
+        s->records && space_rename_pending(vm, &s->last); /* before the log's time changes */
     if (s->torn && cut_log(vm, log, err)) return -1;
-    if (s->records && s->last.op == FVM_LOG_RENAME && finish_rename(vm, ix, &s->last, err))
-        return -1;
+    if (pending && finish_rename(vm, ix, &s->last, err)) return -1;
     if (empty_tmp(vm, err)) return -1;
     clear_unfinished(vm);
     if (!marked_used(vm)) return 0;

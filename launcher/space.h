@@ -33,6 +33,9 @@ void space_free_log(struct space_log *log);
 int space_config(const struct vm *vm, const struct base *base, void *dst, size_t cap,
                  struct err **err);
 
+/* True when last, the log's last record, is a rename whose private file has still to move. */
+bool space_rename_pending(const struct vm *vm, const struct fvm_log_record *last);
+
 /* A mark in the workspace says that the VM is in use, or was when its fvm or the machine was
  * stopped by force. */
 int space_mark_used(const struct vm *vm, struct err **err);

@@ -50,7 +50,7 @@ static bool has_files(const char *path)
 /* Does the index know a private object, or a folder for them, at this node? */
 static bool belongs(uint32_t flags, bool directory)
 {
-    if (flags & FVM_NODE_HIDDEN) return false;
+    if (flags & (FVM_NODE_HIDDEN | FVM_NODE_ALIAS)) return false;
     if (flags & FVM_NODE_PRIVATE) return directory == ((flags & FVM_NODE_DIRECTORY) != 0);
     return directory; /* holds private objects below it */
 }
@@ -125,6 +125,7 @@ static void walk_nodes(struct walk *w, uint32_t node, const struct wbuf *view, b
     for (uint32_t id = fvm_index_first_child(w->ix, node); id;
          id = fvm_index_next_sibling(w->ix, id)) {
         uint32_t flags = fvm_index_flags(w->ix, id);
+        if (flags & FVM_NODE_ALIAS) continue;
         struct wbuf place = wbuf_dup(wbuf_str(view));
         if (view->len)
             wbuf_add_component(&place, fvm_index_name(w->ix, id));

@@ -112,14 +112,15 @@ sub read_hooks {
         my $text = do { local $/; <$f> };
         $text =~ s{/\*.*?\*/}{}gs;
         $text =~ s{\\\n}{ }g;
+        # Tables may be written with macros of the file's own: MACRO(EXPORT or "EXPORT", ...)
         my %macro;
-        $macro{$1} = $2 while $text =~ /^#define\s+(\w+)\([^)]*\)\s*\{\s*\w+\s*,\s*(\w+)/mg;
+        $macro{$1} = $2 while $text =~ /^#define\s+(\w+)\([^)]*\)\s*\{\s*#?\w+\s*,\s*([^,]+)/mg;
         while ($text =~ /\bguest_\w+_hooks\[\]\s*=\s*\{(.*?)\};/gs) {
             my $body = $1;
-            while ($body =~ /(?:\{|(\w+)\()\s*"(\w+)"\s*,\s*(\w+)/g) {
-                my ($macro, $name, $function) = ($1, $2, $3);
-                $function = $macro{$macro} // $function if defined $macro;
-                next if $function eq 'NULL';
+            while ($body =~ /(?:\{\s*"(\w+)"\s*,\s*(\w+)|\b(\w+)\(\s*"?(\w+)"?\s*,)/g) {
+                my ($name, $function) = defined $1 ? ($1, $2) : ($4, $macro{$3});
+                next unless defined $function; # a cast, not a macro
+                next if $function =~ /^NULL\s*$/;
                 wrong("$name is hooked by $hook{$name} and by $file") if $hook{$name};
                 $hook{$name} = $file;
             }

@@ -30,6 +30,7 @@ git ls-files 2>/dev/null | grep -v '^\.' | tar cf - -T - | tar xf - -C "$work/tr
     cp -r core docs launcher "$work/tree"
 # names, sizes, times and content of everything
 state() { (cd "$work/tree" && find . -printf '%p %s %T@ %m\n' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum; }
+[ -n "$(ls "$work/tree")" ] || cp -r core docs launcher "$work/tree"
 files=$(find "$work/tree" -type f | wc -l)
 before=$(state)
 echo "$work/tree: $files files, $(du -sb "$work/tree" | cut -f1) bytes"

@@ -308,7 +308,7 @@ int fvm_index_set_private(struct fvm_index *ix, struct fvm_wstr path, bool direc
     if (id) {
         struct node *n = ix_node(ix, id);
         uint32_t keep = n->flags & FVM_NODE_BASE;
-        if (n->flags & FVM_NODE_HIDDEN) respell(ix, id, path);
+        respell(ix, id, path);
         /* a directory made anew sees nothing of what the old one knew of the base */
         if (!(n->flags & FVM_NODE_PRIVATE)) delete_below(ix, id);
         clear_target(ix, id);

@@ -237,7 +237,13 @@ static NTSTATUS set_name(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG l
             struct file_handle *old = file_handle_get(handle);
             if (old) {
                 struct file_handle *h = file_handle_add(handle, file_canon(&to));
-                if (h) h->delete_on_close = old->delete_on_close, h->hidden = old->hidden;
+                if (h) {
+                    h->delete_on_close = old->delete_on_close;
+                    h->delete_base = old->delete_base;
+                    h->delete_for_good = old->delete_for_good;
+                    h->note = old->note;
+                    old->note = 0;
+                }
                 file_handle_release(h);
                 file_handle_release(old);
             }
@@ -257,9 +263,8 @@ static NTSTATUS set_name(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG l
 
 /* --- deletion ------------------------------------------------------------------------------------- */
 
-/* The handle is one of the base's object: deleting it is a record, made at once (a process
- * that is killed later does not bring the file back), and taken back if the program changes
- * its mind. */
+/* The handle is one of the base's object, or of the private folder of a directory that is
+ * seen of the base: deleting it is a record, made at the last close. */
 static NTSTATUS dispose_base(HANDLE handle, struct file_name *name, bool remove)
 {
     struct nt_object_basic basic;
@@ -277,23 +282,12 @@ static NTSTATUS dispose_base(HANDLE handle, struct file_name *name, bool remove)
     if (!directory && (info.FileAttributes & FILE_ATTRIBUTE_READONLY) && remove)
         return ST_CANNOT_DELETE;
 
+    if (remove && directory && is_base(name)) status = file_directory_empty(name);
+    if (status || (remove && !is_base(name))) return status;
     struct file_handle *h = file_handle_get(handle);
-    bool hidden = h && h->hidden;
-    if (!remove) {
-        if (hidden && name->look.verdict == FVM_ABSENT) {
-            status = file_record(FVM_LOG_FORGET, 0, file_canon(name), (struct fvm_wstr){0});
-            h->hidden = false;
-        }
-    } else if (is_base(name)) {
-        if (directory) status = file_directory_empty(name);
-        bool moved = name->look.flags & FVM_NODE_ORIGIN;
-        if (!status) status = file_record_deleted(name);
-        if (!status && directory) file_delete_private(name);
-        if (!status && !moved) {
-            if (!h) h = file_handle_add(handle, file_canon(name));
-            if (h) h->hidden = true;
-        }
-    }
+    if (!h && remove) h = file_handle_add(handle, file_canon(name));
+    if (h && !h->delete_for_good) h->delete_base = remove;
+    else if (remove) status = h ? STATUS_SUCCESS : NT_NO_MEMORY;
     file_handle_release(h);
     return status;
 }
@@ -303,17 +297,15 @@ static NTSTATUS dispose_private(HANDLE handle, IO_STATUS_BLOCK *io, struct file_
 {
     NTSTATUS status = STATUS_SUCCESS;
     bool directory = name->look.flags & FVM_NODE_DIRECTORY;
-    bool merged = name->look.verdict == FVM_MERGED;
     struct nt_object_basic basic;
 
     if (!file_real.query_object(handle, 0, &basic, sizeof basic, NULL) && !(basic.access & DELETE))
         return finish(io, NT_ACCESS_DENIED);
     /* content of the base, or moved here from it, does not lie in the folder */
     if (remove && directory && name->look.node) status = file_directory_empty(name);
-    if (!status && remove && merged) status = file_record_deleted(name);
     if (status) return finish(io, status);
     status = file_real.set_information(handle, io, info, length, FI_DISPOSITION);
-    if (!status && !merged) {
+    if (!status) {
         struct file_handle *h = file_handle_get(handle);
         if (!h) h = file_handle_add(handle, file_canon(name));
         if (h) h->delete_on_close = remove;
@@ -334,8 +326,9 @@ static NTSTATUS set_disposition(HANDLE handle, IO_STATUS_BLOCK *io, void *info, 
         return file_real.set_information(handle, io, info, length, FI_DISPOSITION);
     file_lock();
     file_lookup_again(&name);
-    status = is_private ? dispose_private(handle, io, &name, info, length, remove)
-                        : finish(io, dispose_base(handle, &name, remove));
+    status = is_private && name.look.verdict != FVM_MERGED
+                 ? dispose_private(handle, io, &name, info, length, remove)
+                 : finish(io, dispose_base(handle, &name, remove));
     file_unlock();
     file_name_free(&name);
     return status;

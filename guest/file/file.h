@@ -45,6 +45,8 @@ extern struct file_real file_real;
 #define FILE_NAME_CAP 32768U
 
 struct file_name {
+    fvm_wchar leaf[256]; /* the last component as the program spells it */
+    uint32_t leaf_len;
     void *scratch;
     fvm_wchar *input; /* copy of the program's name, then the parsed view path */
     struct fvm_lookup look;
@@ -125,6 +127,10 @@ NTSTATUS file_make_container(struct file_name *name);
  * before anyone sees it: it is given the copy's own name. Under the lock. */
 typedef NTSTATUS file_probe(void *context, OBJECT_ATTRIBUTES *copy);
 NTSTATUS file_copy_up(struct file_name *name, bool data, file_probe *probe, void *context);
+/* Gives the name the spelling of the object that the host has open as base: another one of
+ * the same name (case, short name), or, where links lead elsewhere, another name, which is
+ * then recorded as what it is: an alias. Under the lock. */
+NTSTATUS file_use_true_name(struct file_name *name, HANDLE base);
 /* True when something lies at the name's place in the private tree. */
 bool file_private_exists(struct file_name *name);
 /* ... and is no directory. */
@@ -151,13 +157,18 @@ NTSTATUS file_directory_empty(struct file_name *name);
 NTSTATUS file_record_deleted(struct file_name *name);
 /* After a handle was closed that may have deleted its private file: records it if it did. */
 void file_closed_deleted(struct fvm_wstr view);
+/* Deletes what the VM sees of the base at view, unless it is still open in the VM: then the
+ * last one to close it does. */
+void file_delete_seen(struct fvm_wstr view);
 
 /* --- handles.c: what is remembered about open handles ------------------------------------------ */
 struct file_listing;
 struct file_handle {
     uint32_t references;
     bool delete_on_close; /* look whether the private file is gone when this is closed */
-    bool hidden;          /* this handle deleted the base's object by hiding it */
+    bool delete_base;     /* what the VM sees of the base here is deleted when this is closed */
+    bool delete_for_good; /* ... and that cannot be taken back (FILE_DELETE_ON_CLOSE) */
+    uint32_t note;        /* id in the table of open files (opens.c), or 0 */
     HANDLE replacement;   /* what calls on the handle are made on instead (stale.c) */
     struct file_listing *listing;
     guest_lock lock; /* of the listing */
@@ -185,6 +196,10 @@ uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing, bool sy
 /* Was the noted handle opened for synchronous use? */
 bool file_open_is_synchronous(uint32_t id);
 void file_open_forget(uint32_t id);
+/* Is the file to be deleted when the last handle on it is closed? */
+bool file_open_is_doomed(uint32_t id);
+/* Says so to all who have it open. Returns false when nobody has. */
+bool file_open_doom(struct fvm_wstr base);
 /* Is any handle of the file open in the VM? */
 bool file_open_in_vm(struct fvm_wstr base);
 /* May it be opened so, next to those that are open? */

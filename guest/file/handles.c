@@ -38,6 +38,7 @@ void file_handle_release(struct file_handle *h)
         return;
     }
     if (!h || __atomic_sub_fetch(&h->references, 1, __ATOMIC_ACQ_REL)) return;
+    if (h->note) file_open_forget(h->note);
     if (h->replacement) file_real.close(h->replacement);
     file_listing_free(h->listing);
     guest_free(h);
@@ -61,7 +62,9 @@ struct file_handle *file_handle_add(HANDLE handle, struct fvm_wstr view)
     h->references = 2; /* the table's and the caller's */
     h->view_len = view.len;
     memcpy(h->view, view.ptr, view.len * sizeof(WCHAR));
-    file_handle_release(replace(slot, h));
+    struct file_handle *old = replace(slot, h);
+    if (is_note(old)) h->note = (uint32_t)((uintptr_t)old >> 1);
+    else file_handle_release(old);
     return h;
 }
 
@@ -76,7 +79,13 @@ void file_handle_set_open(HANDLE handle, uint32_t id)
     struct file_handle **slot = slot_of(handle, true);
     struct file_handle *note = (struct file_handle *)(((uintptr_t)id << 1) | 1);
 
-    file_handle_release(slot ? replace(slot, note) : note);
+    struct file_handle *h = file_handle_get(handle);
+    if (h) {
+        h->note = id;
+        file_handle_release(h);
+    } else {
+        file_handle_release(slot ? replace(slot, note) : note);
+    }
 }
 
 struct file_handle *file_handle_get(HANDLE handle)
@@ -109,22 +118,43 @@ static void put_back(HANDLE handle, struct file_handle *h)
 
 static void after_close(struct file_handle *h)
 {
-    if (!is_note(h) && h->delete_on_close)
-        file_closed_deleted((struct fvm_wstr){h->view, h->view_len});
+    bool deletes = h->delete_base;
+    struct fvm_wstr view = {h->view, h->view_len};
+
+    if (h->delete_on_close) file_closed_deleted(view);
+    if (h->note) file_open_forget(h->note);
+    h->note = 0;
+    if (deletes) file_delete_seen(view);
     file_handle_release(h);
+}
+
+/* Turns the note of a file that is to be deleted into an entry that knows its name. */
+static void prepare_doomed(HANDLE handle)
+{
+    uint32_t id = file_handle_open_id(handle);
+    struct file_name name;
+
+    if (!id || !file_open_is_doomed(id) ||
+        file_resolve_handle(handle, &name, NULL) != FILE_IS_NAMED)
+        return;
+    struct file_handle *h = file_handle_add(handle, file_canon(&name));
+    if (h) h->delete_base = true;
+    file_handle_release(h);
+    file_name_free(&name);
 }
 
 NTSTATUS NTAPI file_hook_close(HANDLE handle)
 {
     if (guest_is_own_handle(handle)) return NT_INVALID_HANDLE;
+    prepare_doomed(handle);
     /* Removed before the close: afterwards another thread may be given the same value. */
     struct file_handle *h = file_handle_remove(handle);
     NTSTATUS status = file_real.close(handle);
 
-    if (h) {
-        if (status < 0) put_back(handle, h);
-        else after_close(h);
-    }
+    if (!h) return status;
+    if (status < 0) put_back(handle, h);
+    else if (is_note(h)) file_handle_release(h);
+    else after_close(h);
     return status;
 }
 
@@ -154,6 +184,7 @@ NTSTATUS NTAPI file_hook_duplicate(HANDLE source_process, HANDLE source, HANDLE 
     file_handle_release(copy);
     if (h) {
         if (status < 0) put_back(source, h);
+        else if (is_note(h)) file_handle_release(h);
         else after_close(h);
     }
     return status;

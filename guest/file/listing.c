@@ -23,6 +23,7 @@ struct file_listing {
     uint8_t **entries; /* each in the layout of class, NextEntryOffset unused */
     struct block *blocks;
     UNICODE_STRING mask; /* of the first call; the text is ours */
+    bool has_mask;       /* an empty one matches nothing */
 };
 
 /* Where the parts of an entry lie, by class. */
@@ -158,7 +159,7 @@ static NTSTATUS read_side(struct file_listing *l, struct file_name *name, enum s
     while (!status) {
         status = file_real.query_directory(handle, NULL, NULL, NULL, &io, buffer,
                                            GUEST_SCRATCH_SIZE, l->class, FALSE,
-                                           l->mask.Length ? &l->mask : NULL, FALSE);
+                                           l->has_mask ? &l->mask : NULL, FALSE);
         for (uint8_t *p = buffer; !status;) {
             uint32_t next;
             struct fvm_wstr text = entry_name(layout, p);
@@ -186,7 +187,6 @@ static bool match(struct fvm_wstr name, const UNICODE_STRING *mask)
 {
     uint32_t n = 0, m = 0, star = UINT32_MAX, retry = 0, mask_len = mask->Length / 2;
 
-    if (!mask_len) return true;
     while (n < name.len) {
         fvm_wchar c = m < mask_len ? (fvm_wchar)mask->Buffer[m] : 0;
         if (m < mask_len && c == '*') {
@@ -216,7 +216,7 @@ static bool add_moved(struct file_listing *l, uint32_t node, struct list *out)
     fvm_wchar short_name[12];
     uint32_t short_len = fvm_short_name(own, short_name), parent = fvm_path_parent(origin);
 
-    if (!match(own, &l->mask) &&
+    if (l->has_mask && !match(own, &l->mask) &&
         !(short_len && match((struct fvm_wstr){short_name, short_len}, &l->mask)))
         return true;
     fvm_wchar *path = guest_scratch_get();
@@ -421,6 +421,7 @@ static NTSTATUS start(struct file_handle *h, HANDLE handle, ULONG class, UNICODE
             !(basic.access & FILE_LIST_DIRECTORY))
             status = NT_ACCESS_DENIED;
         if (!status && mask) {
+            l->has_mask = true;
             if (!guest_read(&text, mask, sizeof text)) {
                 status = NT_ACCESS_VIOLATION;
             } else if (text.Length) {

@@ -107,6 +107,10 @@ static NTSTATUS open_private(const struct call *c, struct file_name *name)
     struct file_attr attr;
 
     if (name->trailing && file_private_is_file(name)) return fail(c, ST_OBJECT_NAME_INVALID);
+    /* handles from before the copy still count */
+    if (guest_shared->stale_opens && (name->look.flags & FVM_NODE_BASE) &&
+        !file_open_allowed(file_canon(name), c->access, c->sharing))
+        return fail(c, ST_SHARING_VIOLATION);
     if (!file_attr_private(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
     NTSTATUS status = real_create(c, &attr.attr);
     if (status == STATUS_SUCCESS) remember(c, name);
@@ -156,6 +160,12 @@ static NTSTATUS create_private(struct call *c, struct file_name *name)
     if (name->trailing && !is_directory) return fail(c, ST_OBJECT_NAME_INVALID);
     file_lock();
     file_lookup_again(name);
+    /* a new object is spelled as its maker spells it, whatever was here before */
+    if (name->leaf_len && name->leaf_len <= name->look.canon_len &&
+        fvm_name_equal(name->leaf, name->leaf_len,
+                       name->look.canon + name->look.canon_len - name->leaf_len, name->leaf_len))
+        memcpy(name->look.canon + name->look.canon_len - name->leaf_len, name->leaf,
+               name->leaf_len * sizeof(WCHAR));
     bool vacant = name->look.verdict == FVM_ABSENT ||
                   (name->look.verdict == FVM_PRIVATE && !file_private_exists(name)) ||
                   ((name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE) &&
@@ -194,8 +204,7 @@ static NTSTATUS create_private(struct call *c, struct file_name *name)
     return status;
 }
 
-/* Deletes what the base shows under name: open says whether the call may, the record does
- * it at once, so that a killed process cannot undo it. */
+/* Opens what the base shows under name to delete it at the close. */
 static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directory)
 {
     FILE_BASIC_INFORMATION info;
@@ -209,24 +218,19 @@ static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directo
     if (!directory && !file_open_allowed(file_base(name), c->access, c->sharing))
         return fail(c, ST_SHARING_VIOLATION);
     NTSTATUS status = open_base_unchanged(c, name);
-    if (status) return status;
+    if (status || !guest_read(&handle, c->handle, sizeof handle)) return status;
+    /* a link leads to what the host deletes; the record must name that */
     file_lock();
-    file_lookup_again(name);
-    if (name->look.base_len) {
-        if (directory) status = file_directory_empty(name);
-        if (!status) {
-            status = file_record_deleted(name);
-            if (!status && directory) file_delete_private(name);
-        } else if (status == ST_DIRECTORY_NOT_EMPTY) {
-            status = STATUS_SUCCESS; /* the host opens it and fails at the close, silently */
-        }
-    }
+    status = file_use_true_name(name, handle);
     file_unlock();
-    if (status) {
-        if (guest_read(&handle, c->handle, sizeof handle)) file_real.close(handle);
-        return fail(c, status);
+    struct file_handle *h = status ? NULL : file_handle_add(handle, file_canon(name));
+    if (!h) {
+        file_real.close(handle);
+        return fail(c, status ? status : NT_NO_MEMORY);
     }
-    return status;
+    h->delete_base = h->delete_for_good = true;
+    file_handle_release(h);
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS open_base_directory(struct call *c, struct file_name *name)
@@ -351,9 +355,11 @@ static NTSTATUS open_over_base(struct call *c, struct file_name *name)
 static NTSTATUS open_named(struct call *c, struct file_name *name)
 {
     /* the host looks the name up first, then refuses a disposition that it does not know */
-    if (c->disposition > FILE_MAXIMUM_DISPOSITION)
+    if (c->disposition > FILE_MAXIMUM_DISPOSITION) {
+        if (name->look.base_len) return open_base(c, name);
         return fail(c, name->look.verdict == FVM_NO_PATH ? ST_PATH_NOT_FOUND
                                                          : NT_INVALID_PARAMETER);
+    }
     for (;;) {
         NTSTATUS status = STATUS_SUCCESS;
         c->again = false;

@@ -19,12 +19,14 @@ NTSYSAPI NTSTATUS NTAPI NtOpenProcess(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *
 #define READ_ACCESS  (FILE_READ_DATA | FILE_EXECUTE)
 #define WRITE_ACCESS (FILE_WRITE_DATA | FILE_APPEND_DATA)
 
-#define SYNCHRONOUS 0x80000000u /* beside the sharing bits */
+/* beside the sharing bits */
+#define SYNCHRONOUS 0x80000000u
+#define DOOMED      0x40000000u /* deleted when the last handle is closed */
 
 struct entry {
     volatile uint64_t key; /* 0: free */
     uint32_t access;       /* generic rights mapped */
-    uint32_t sharing;
+    volatile uint32_t sharing;
 };
 
 struct chunk {
@@ -136,6 +138,12 @@ bool file_open_is_synchronous(uint32_t id)
     return c->entries[(id - 1) % CHUNK_ENTRIES].sharing & SYNCHRONOUS;
 }
 
+bool file_open_is_doomed(uint32_t id)
+{
+    struct chunk *c = chunk_at(own[(id - 1) / CHUNK_ENTRIES] - 1);
+    return c->entries[(id - 1) % CHUNK_ENTRIES].sharing & DOOMED;
+}
+
 void file_open_forget(uint32_t id)
 {
     guest_lock_acquire(&own_lock);
@@ -145,8 +153,8 @@ void file_open_forget(uint32_t id)
     guest_lock_release(&own_lock);
 }
 
-/* Sums up what is open of the file. Returns the number of handles. */
-static uint32_t survey(uint64_t key, uint32_t *access, uint32_t *sharing)
+/* Sums up what is open of the file, and sets mark at each. Returns the number of handles. */
+static uint32_t survey(uint64_t key, uint32_t *access, uint32_t *sharing, uint32_t mark)
 {
     uint32_t found = 0, high = guest_shared->open_chunks;
 
@@ -157,7 +165,7 @@ static uint32_t survey(uint64_t key, uint32_t *access, uint32_t *sharing)
         bool checked = false;
         if (!c->pid || !c->count) continue;
         for (uint32_t k = 0; k < CHUNK_ENTRIES; k++) {
-            const struct entry *e = &c->entries[k];
+            struct entry *e = &c->entries[k];
             if (e->key != key) continue;
             if (!checked && !is_alive(c->pid)) {
                 empty(c);
@@ -166,6 +174,7 @@ static uint32_t survey(uint64_t key, uint32_t *access, uint32_t *sharing)
             checked = true;
             found++;
             *access |= e->access;
+            if (mark) __atomic_or_fetch(&e->sharing, mark, __ATOMIC_ACQ_REL);
             if (e->access) *sharing &= e->sharing; /* without rights, sharing does not count */
         }
     }
@@ -175,7 +184,13 @@ static uint32_t survey(uint64_t key, uint32_t *access, uint32_t *sharing)
 bool file_open_in_vm(struct fvm_wstr base)
 {
     uint32_t access, sharing;
-    return survey(file_open_key(base), &access, &sharing) != 0;
+    return survey(file_open_key(base), &access, &sharing, 0) != 0;
+}
+
+bool file_open_doom(struct fvm_wstr base)
+{
+    uint32_t access, sharing;
+    return survey(file_open_key(base), &access, &sharing, DOOMED) != 0;
 }
 
 /* As the host decides: what is asked for against what all others share, and the other way. */
@@ -183,7 +198,7 @@ bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing)
 {
     uint32_t access, shared, asked = map_generic(wanted);
 
-    if (!asked || !survey(file_open_key(base), &access, &shared)) return true;
+    if (!asked || !survey(file_open_key(base), &access, &shared, 0)) return true;
     if (((asked & READ_ACCESS) && !(shared & FILE_SHARE_READ)) ||
         ((asked & WRITE_ACCESS) && !(shared & FILE_SHARE_WRITE)) ||
         ((asked & DELETE) && !(shared & FILE_SHARE_DELETE)))

@@ -16,20 +16,43 @@ static NTSTATUS open_base(struct file_name *name, ACCESS_MASK access, ULONG opti
                           options | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_FOR_BACKUP_INTENT);
 }
 
-/* Gives the last component of the name the spelling it has in the base. */
-static void spell_as_base(struct file_name *name, HANDLE base)
+/* The path of name in the base is another one than the object's own: a link leads there, or
+ * it is a short name. Records the part that differs as an alias, and looks up again. */
+static NTSTATUS record_alias(struct file_name *name, struct fvm_wstr view)
+{
+    struct fvm_wstr path = file_canon(name);
+    uint32_t p = path.len, v = view.len;
+
+    /* strip what is equal behind the link, component by component */
+    for (;;) {
+        uint32_t next_p = fvm_path_parent((struct fvm_wstr){path.ptr, p});
+        uint32_t next_v = fvm_path_parent((struct fvm_wstr){view.ptr, v});
+        if (!next_p || !next_v ||
+            !fvm_name_equal(path.ptr + next_p, p - next_p, view.ptr + next_v, v - next_v))
+            break;
+        p = next_p, v = next_v;
+    }
+    NTSTATUS status = file_record(FVM_LOG_ALIAS, 0, (struct fvm_wstr){path.ptr, p},
+                                  (struct fvm_wstr){view.ptr, v});
+    if (!status) file_lookup_again(name);
+    return status;
+}
+
+NTSTATUS file_use_true_name(struct file_name *name, HANDLE base)
 {
     struct file_name own;
+    struct fvm_wstr was = file_canon(name);
+    NTSTATUS status = STATUS_SUCCESS;
 
-    /* the host's name of the object is looked up like any other and lies in own.input */
-    if (file_resolve_handle(base, &own, NULL) != FILE_IS_NAMED) return;
-    uint32_t last = fvm_path_parent(file_canon(name)), host = fvm_path_parent(file_canon(&own));
-    if (last && host && name->look.canon_len - last == own.look.canon_len - host &&
-        fvm_name_equal(name->look.canon + last, name->look.canon_len - last, own.look.canon + host,
-                       own.look.canon_len - host))
-        memcpy(name->look.canon + last, own.look.canon + host,
-               (name->look.canon_len - last) * sizeof(WCHAR));
+    /* the host's name of the object, looked up like any other: where the VM sees it */
+    if (file_resolve_handle(base, &own, NULL) != FILE_IS_NAMED) return STATUS_SUCCESS;
+    struct fvm_wstr is = file_canon(&own);
+    if (fvm_name_equal(was.ptr, was.len, is.ptr, is.len))
+        memcpy(name->look.canon, is.ptr, is.len * sizeof(WCHAR));
+    else
+        status = record_alias(name, is);
     file_name_free(&own);
+    return status;
 }
 
 static void copy_basic(HANDLE from, HANDLE to)
@@ -104,8 +127,12 @@ static NTSTATUS make_folder(struct file_name *name)
 
 
     if (!status) {
-        spell_as_base(name, base);
-        status = file_attr_private(name, NULL, &attr) ? STATUS_SUCCESS : ST_OBJECT_NAME_INVALID;
+        status = file_use_true_name(name, base);
+        if (!status && name->look.verdict != FVM_PASS && name->look.verdict != FVM_BASE) {
+            file_real.close(base);
+            return status; /* under its true name it has a folder already */
+        }
+        if (!status && !file_attr_private(name, NULL, &attr)) status = ST_OBJECT_NAME_INVALID;
         if (!status)
             status = file_real.create(&folder, FILE_WRITE_ATTRIBUTES | SYNCHRONIZE, &attr.attr, &io,
                                       NULL, 0, FILE_SHARE_ALL, FILE_OPEN_IF,
@@ -252,8 +279,13 @@ NTSTATUS file_copy_up(struct file_name *name, bool data, file_probe *probe, void
     status = open_base(name, data ? GENERIC_READ : FILE_READ_ATTRIBUTES, FILE_NON_DIRECTORY_FILE,
                        &from);
     if (status) return status;
-    spell_as_base(name, from);
-    status = file_create_temporary(name, &temporary, &to);
+    status = file_use_true_name(name, from);
+    if (status || (name->look.verdict != FVM_PASS && name->look.verdict != FVM_BASE)) {
+        file_real.close(from); /* under its true name it is the VM's already */
+        return status;
+    }
+    status = file_make_parent(name); /* the true name's */
+    if (!status) status = file_create_temporary(name, &temporary, &to);
     if (!status) {
         if (data) status = copy_data(from, to);
         if (!status && probe) {
@@ -325,6 +357,28 @@ NTSTATUS file_record_deleted(struct file_name *name)
 
     return file_record(base ? FVM_LOG_HIDDEN : FVM_LOG_FORGET, 0, file_canon(name),
                        (struct fvm_wstr){0});
+}
+
+void file_delete_seen(struct fvm_wstr view)
+{
+    struct file_name name;
+
+    if (!file_resolve_view(view, &name)) return;
+    file_lock();
+    file_lookup_again(&name);
+    bool directory = false;
+    NTSTATUS status;
+    if (name.look.base_len && file_base_exists(&name, &directory, &status)) {
+        if (directory) {
+            /* the host's rmdir fails silently where something is left */
+            if (!file_directory_empty(&name) && !file_record_deleted(&name))
+                file_delete_private(&name);
+        } else if (!file_open_doom(file_base(&name))) {
+            file_record_deleted(&name);
+        }
+    }
+    file_unlock();
+    file_name_free(&name);
 }
 
 void file_closed_deleted(struct fvm_wstr view)

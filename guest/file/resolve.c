@@ -27,7 +27,8 @@ static bool allocate(struct file_name *name)
     fvm_wchar *p = guest_scratch_get();
 
     if (!p) return false;
-    *name = (struct file_name){.scratch = p, .input = p};
+    name->scratch = name->input = p;
+    name->trailing = name->rewritten = name->by_id = false;
     name->look.canon = p + FILE_NAME_CAP;
     name->look.base = p + 2 * FILE_NAME_CAP;
     name->look.canon_cap = name->look.base_cap = FILE_NAME_CAP;
@@ -45,6 +46,11 @@ void file_name_free(struct file_name *name)
 
 static enum file_kind finish(struct file_name *name, struct fvm_wstr view)
 {
+    uint32_t parent = fvm_path_parent(view), start = parent ? parent + 1 : 0;
+
+    name->leaf_len = view.len - start;
+    if (name->leaf_len > sizeof name->leaf / sizeof *name->leaf) name->leaf_len = 0;
+    memcpy(name->leaf, view.ptr + start, name->leaf_len * sizeof(WCHAR));
     if (look_up(name, view) < 0) {
         file_name_free(name);
         return FILE_IS_OTHER;

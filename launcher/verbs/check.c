@@ -93,7 +93,7 @@ static void scan(struct log_scan *s, struct report *report)
     while (at < s->len) {
         struct fvm_log_record r;
         uint32_t size = fvm_log_decode(s->data + at, s->len - at, &r);
-        if (size && r.seq == seq + 1 && r.op != FVM_LOG_ALIAS) {
+        if (size && r.seq == seq + 1) {
             apply(s, &r, report);
             seq = r.seq;
             at += size;
@@ -149,16 +149,6 @@ static void free_log(struct log_scan *s)
 {
     free(s->data);
     if (s->ix) munmap(s->ix, INDEX_SIZE);
-}
-
-static bool rename_is_pending(const struct vm *vm, const struct log_scan *s)
-{
-    if (!s->records || s->last.op != FVM_LOG_RENAME) return false;
-    char *from = space_private_path(vm, s->last.path);
-    struct stat st;
-    bool pending = !lstat(from, &st);
-    free(from);
-    return pending;
 }
 
 static void check_tmp(const struct vm *vm, struct report *report)
@@ -261,7 +251,7 @@ static int check_vm(struct vm *vm, bool mend, struct report *report, struct err 
     if (busy) {
         tell(report, false, "the VM is running: only its log was checked");
     } else {
-        bool pending = rename_is_pending(vm, &log);
+        bool pending = log.records && space_rename_pending(vm, &log.last);
         if (pending) tell(report, false, "the last rename has still to be finished");
         check_tmp(vm, report);
         rc = sweep_collect(vm, log.ix, &sweep, err);

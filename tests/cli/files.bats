@@ -232,3 +232,30 @@ A C:\f4' ]
     [ "$(cat "$fs/C/F")" = 1 ] && [ ! -e "$fs/C/f" ] && [ ! -e "$fs/C/half" ]
     [[ $(fvm check dev) == "dev: consistent"* ]]
 }
+
+@test "after a kill: a file made anew under a name just moved away is not taken for the moved one" {
+    setup_vm
+    echo old >"$tmp/f"
+    fvm cp "$tmp/f" 'dev:C:\f'
+    log_record "$log" 2 $RENAME 0 'C:\f' 'C:\g'
+    mv "$fs/C/f" "$fs/C/g"
+    sleep 0.05
+    echo half >"$fs/C/f"
+    : >"$(vm_dir dev)/in-use"
+    fvm run dev -- true
+    [ "$(cat "$fs/C/g")" = old ] && [ ! -e "$fs/C/f" ]
+    [ "$(fvm diff dev)" = 'A C:\g' ]
+}
+
+@test "aliases in the log stay what they are" {
+    setup_vm
+    log_record "$log" 1 6 0 'C:\short~1' 'C:\windows'
+    echo 1 >"$tmp/f"
+    fvm cp "$tmp/f" 'dev:C:\short~1\f'
+    [ "$(fvm diff dev)" = 'A C:\windows\f' ]
+    fvm check dev --repair
+    echo 2 >"$tmp/g"
+    fvm cp "$tmp/g" 'dev:C:\short~1\g'
+    [ "$(fvm diff dev)" = 'A C:\windows\f
+A C:\windows\g' ]
+}

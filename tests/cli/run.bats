@@ -221,3 +221,17 @@ holding() {
     make -s -C "$BATS_TEST_DIRNAME/../.." uninstall PREFIX="$tmp/inst"
     [ -z "$(find "$tmp/inst" -type f)" ]
 }
+
+@test "Wine: on a terminal" {
+    need_wine
+    command -v script >/dev/null || skip "no script(1)"
+    run script -qec "'$FVM' run --rm -- cmd /c 'echo on a tty & exit 3'" /dev/null
+    [ "$status" = 3 ]
+    [[ $output == *"on a tty"* ]]
+}
+
+@test "Wine: what a program starts ends with fvm, and does not hold its output open" {
+    need_wine
+    [ "$(fvm run --rm -- cmd /c 'start /b ping -n 2 127.0.0.1 >NUL & echo done' | tr -d '\r ')" = done ]
+    [ -z "$(fvm ls -q)" ]
+}

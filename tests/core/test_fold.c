@@ -48,6 +48,21 @@ static void upcase_is_idempotent(void **state)
     assert_int_equal(moving, 0);
 }
 
+static void downcase(void **state)
+{
+    static const fvm_wchar pairs[][2] = {
+        {'A', 'a'}, {'Z', 'z'}, {'a', 'a'}, {'_', '_'}, {'[', '['}, {0, 0},
+        {0xc4, 0xe4}, {0x178, 0xff}, {0x391, 0x3b1}, {0x42f, 0x44f}, {0xff21, 0xff41},
+        {0x130, 0x130}, /* capital i with a dot stays: names do not depend on a language */
+        {0xd800, 0xd800}, {0xffff, 0xffff},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        assert_int_equal(fvm_downcase(pairs[i][0]), pairs[i][1]);
+    for (uint32_t c = 0; c <= 0xffff; c++)
+        assert_int_equal(fvm_downcase(fvm_downcase((fvm_wchar)c)), fvm_downcase((fvm_wchar)c));
+}
+
 static void equal(void **state)
 {
     (void)state;
@@ -146,8 +161,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(upcase_known), cmocka_unit_test(upcase_is_idempotent),
-        cmocka_unit_test(equal),        cmocka_unit_test(compare_orders),
-        cmocka_unit_test(agree),        cmocka_unit_test(hash),
+        cmocka_unit_test(downcase),     cmocka_unit_test(equal),
+        cmocka_unit_test(compare_orders), cmocka_unit_test(agree),
+        cmocka_unit_test(hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,7 @@ enum fvm_log_op {
     FVM_LOG_HIDDEN,      /* path */
     FVM_LOG_FORGET,      /* path */
     FVM_LOG_RENAME,      /* path -> other; flags: directory, base (something at other in the base) */
-    FVM_LOG_ALIAS,       /* path -> other; flags: private tree. Configuration, never in a VM's log */
+    FVM_LOG_ALIAS,       /* path is another name of other; flags: private tree */
     FVM_LOG_OP_LAST = FVM_LOG_ALIAS,
 };
 
