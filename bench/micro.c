@@ -96,11 +96,9 @@ static void create_delete(void)
     const WCHAR *name = dos(L"created.tmp");
     HANDLE h = CreateFileW(name, GENERIC_WRITE, 7, NULL, CREATE_NEW, 0, NULL);
 
-    if (h == INVALID_HANDLE_VALUE)
-        fail("CreateFile");
+    if (h == INVALID_HANDLE_VALUE) fail("CreateFile");
     CloseHandle(h);
-    if (!DeleteFileW(name))
-        fail("DeleteFile");
+    if (!DeleteFileW(name)) fail("DeleteFile");
 }
 
 static void read_block(void)
@@ -108,8 +106,7 @@ static void read_block(void)
     DWORD got;
 
     SetFilePointer(data_file, 0, NULL, FILE_BEGIN);
-    if (!ReadFile(data_file, block, 4096, &got, NULL) || got != 4096)
-        fail("ReadFile");
+    if (!ReadFile(data_file, block, 4096, &got, NULL) || got != 4096) fail("ReadFile");
 }
 
 static void write_block(void)
@@ -117,8 +114,7 @@ static void write_block(void)
     DWORD got;
 
     SetFilePointer(data_file, 0, NULL, FILE_BEGIN);
-    if (!WriteFile(data_file, block, 4096, &got, NULL) || got != 4096)
-        fail("WriteFile");
+    if (!WriteFile(data_file, block, 4096, &got, NULL) || got != 4096) fail("WriteFile");
 }
 
 static void rename_directory(void)
@@ -128,8 +124,7 @@ static void rename_directory(void)
 
     wcscpy(from, dos(there ? L"renamed" : L"large"));
     wcscpy(to, dos(there ? L"large" : L"renamed"));
-    if (!MoveFileW(from, to))
-        fail("MoveFile");
+    if (!MoveFileW(from, to)) fail("MoveFile");
     there = !there;
 }
 
@@ -173,8 +168,8 @@ static void measure(const char *name, void (*operation)(void), int samples, int 
         for (k = 0; k < batch; k++)
             operation();
         QueryPerformanceCounter(&end);
-        times[i] = (double)(end.QuadPart - begin.QuadPart) * 1e9 / (double)frequency.QuadPart /
-                   batch;
+        times[i] =
+            (double)(end.QuadPart - begin.QuadPart) * 1e9 / (double)frequency.QuadPart / batch;
     }
     qsort(times, (size_t)samples, sizeof times[0], by_value);
     printf("%s\t%d\t%.0f\t%.0f\n", name, samples, times[0], times[samples / 2]);
@@ -191,8 +186,7 @@ static void put(const WCHAR *rel, DWORD bytes)
     HANDLE h = CreateFileW(dos(rel), GENERIC_WRITE, 7, NULL, CREATE_ALWAYS, 0, NULL);
     DWORD got;
 
-    if (h == INVALID_HANDLE_VALUE || !WriteFile(h, block, bytes, &got, NULL))
-        fail("preparing");
+    if (h == INVALID_HANDLE_VALUE || !WriteFile(h, block, bytes, &got, NULL)) fail("preparing");
     CloseHandle(h);
 }
 
@@ -227,8 +221,7 @@ int main(int argc, char **argv)
     measure("create+delete", create_delete, 600, 1);
 
     put(L"changed\\own.txt", 10);
-    if (!DeleteFileW(dos(L"changed\\delete.me")))
-        fail("DeleteFile");
+    if (!DeleteFileW(dos(L"changed\\delete.me"))) fail("DeleteFile");
     on(L"changed");
     measure("listing of a changed directory (10,000)", list, 12, 1);
     put(L"changed\\delete.me", 0);

@@ -212,7 +212,7 @@ static bool died_at_work(const struct vm *vm)
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     free(file);
     if (fd < 0) return true;
-    bool dead = pread(fd, &s, sizeof s, 0) != (ssize_t)sizeof s || s.lock_owner;
+    bool dead = pread(fd, &s, sizeof s, 0) != (ssize_t)sizeof s || s.lock_owner || s.repairs;
     close(fd);
     return dead;
 }

@@ -127,7 +127,9 @@ if ! "$harness/diff.sh" --list "$selected" --tsv "$work/new.tsv" "${base[@]}" "$
     again=(--again "$out/vm-again")
   fi
 fi
-"$harness/diff.sh" --list "$selected" "${again[@]}" "${base[@]}" "$out/vm"
+"$harness/diff.sh" --list "$selected" "${again[@]}" "${base[@]}" "$out/vm" | tee "$work/verdict"
 status=$?
 echo "conformance: logs are in $out"
+awk '/^  equal/ { passed = $NF } /^  different/ { failed = $NF } /^  not compared/ { other = $3 }
+     END { printf "%d passed, %d failed\n", passed + other, failed }' "$work/verdict"
 exit $status

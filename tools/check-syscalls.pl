@@ -43,7 +43,7 @@ my $counts = documentation();
 exit 1 if $errors;
 print "check-syscalls: $counts\n";
 
-# --- the table ------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------
 
 # Returns the modules in order, and the lines as { module, name, space, verdict, shown, why, at }.
 sub read_table {
@@ -101,7 +101,7 @@ sub check_line {
     }
 }
 
-# --- the guest and the tests -------------------------------------------------------------------
+# --- the guest and the tests ------------------------------------------------------------
 
 # Every export that a table "guest_..._hooks" hooks, and the file that does so. Entries with
 # a NULL hook only ask for the way to the host's call.
@@ -150,7 +150,7 @@ sub read_tests {
     return \%test;
 }
 
-# --- the host -------------------------------------------------------------------------------------
+# --- the host ------------------------------------------------------------
 
 # Compares the lines of one module with the exports of the installed one. What has to be in
 # the table: stubs of system calls, other Nt* exports that are implemented, and Wine's own
@@ -211,7 +211,7 @@ sub exports {
     return \%export;
 }
 
-# --- the documentation -------------------------------------------------------------------------------
+# --- the documentation ------------------------------------------------------------
 
 sub documentation {
     my ($begin, $end) = ('<!-- system calls: written by tools/check-syscalls.pl --write -->',
@@ -281,7 +281,7 @@ sub shown { return join ', ', map { s/^conf:/conformance /r } split /,/, $_[0]{s
 
 sub escape { return $_[0] =~ s/\|/\\|/gr =~ s/</&lt;/gr }
 
-# --- errors --------------------------------------------------------------------------------------------
+# --- errors ------------------------------------------------------------
 
 sub wrong {
     print STDERR "check-syscalls: $_[0]\n";

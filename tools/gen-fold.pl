@@ -41,9 +41,9 @@ my @down_index = blocks(@down);
 fail("more than 256 different blocks") if @block > 256;
 
 my $text = "/* Made by tools/gen-fold.pl from the host's case tables; do not edit.\n"
-    . " * upcase_index, downcase_index: block of code unit c at [c >> FOLD_SHIFT]. fold_delta: what\n"
-    . " * is added to a code unit (modulo 65536) to change its case. */\n"
-    . "#define FOLD_SHIFT $shift\n\n"
+    . " * upcase_index, downcase_index: block of code unit c at [c >> FOLD_SHIFT].\n"
+    . " * fold_delta: what is added to a code unit (modulo 65536) to change its case. */\n"
+    . "/* clang-format off */\n#define FOLD_SHIFT $shift\n\n"
     . "static const uint8_t upcase_index[" . @up_index . "] = {\n" . rows(\@up_index, '%3d', 20)
     . "};\n\nstatic const uint8_t downcase_index[" . @down_index . "] = {\n"
     . rows(\@down_index, '%3d', 20) . "};\n\n"

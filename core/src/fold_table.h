@@ -1,6 +1,7 @@
 /* Made by tools/gen-fold.pl from the host's case tables; do not edit.
- * upcase_index, downcase_index: block of code unit c at [c >> FOLD_SHIFT]. fold_delta: what
- * is added to a code unit (modulo 65536) to change its case. */
+ * upcase_index, downcase_index: block of code unit c at [c >> FOLD_SHIFT].
+ * fold_delta: what is added to a code unit (modulo 65536) to change its case. */
+/* clang-format off */
 #define FOLD_SHIFT 5
 
 static const uint8_t upcase_index[2048] = {

@@ -215,7 +215,7 @@ int fvm_index_lookup(const struct fvm_index *ix, struct fvm_wstr path, struct fv
     struct source src = {.rest = path};
     uint32_t aliases = 0;
 
-    out->aliased = out->private_alias = false;
+    out->aliased = out->is_alias = out->private_alias = false;
 restart:;
     struct walk w = {.node = ROOT, .base = true, .natural = true};
     out->node = out->parent = out->flags = 0;
@@ -235,6 +235,7 @@ restart:;
             if (src.front_pos < src.front.len || ++aliases > ALIAS_LIMIT)
                 return FVM_INDEX_INVALID;
             out->aliased = true;
+            out->is_alias = !more(&src);
             out->private_alias |= (n->flags & FVM_NODE_PRIVATE) != 0;
             src.front = ix_string(ix, n->target, n->target_len);
             src.front_pos = 0;

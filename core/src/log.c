@@ -99,6 +99,8 @@ int fvm_log_apply(const struct fvm_log_record *r, struct fvm_index *ix)
         return fvm_index_rename(ix, r->path, r->other, directory, base);
     case FVM_LOG_ALIAS:
         return fvm_index_set_alias(ix, r->path, r->other, r->flags & FVM_LOG_PRIVATE_TREE);
+    case FVM_LOG_DONE:
+        return 0;
     }
     return FVM_INDEX_INVALID;
 }

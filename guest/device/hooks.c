@@ -4,7 +4,6 @@
 #include "guest.h"
 #include "guest_nt.h"
 
-
 /* Requests of the mount manager, which have a device type of their own ('m'): the codes
  * are the same whatever name the device was opened by. */
 #define MOUNTMGR_DEFINE_UNIX_DRIVE   0x6dc080U

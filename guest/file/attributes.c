@@ -8,6 +8,12 @@ static bool prepare(OBJECT_ATTRIBUTES *program, struct file_name *name, struct f
 {
     bool fits = true;
 
+    /* a link to a directory has attributes of its own; the link itself is the base's */
+    if (name->look.is_alias && !name->look.private_alias && !name->rewritten &&
+        (name->look.flags & FVM_NODE_DIRECTORY || name->look.verdict == FVM_PASS)) {
+        *real = program;
+        return true;
+    }
     *real = &attr->attr;
     switch (name->look.verdict) {
     case FVM_PASS:

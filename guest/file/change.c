@@ -69,6 +69,8 @@ static bool open_log(void)
     return true;
 }
 
+static void record_done(void);
+
 /* After the death of a writer: the log says what is true. A record whose renaming on disk
  * was still to come is finished. */
 static void repair(void)
@@ -77,7 +79,9 @@ static void repair(void)
     IO_STATUS_BLOCK io;
     LARGE_INTEGER offset = {.QuadPart = 0};
     struct fvm_log_summary log = {0}, config;
+    bool pending = false;
 
+    guest_shared->repairs++;
     fvm_index_reset(guest_index);
     fvm_log_replay((const uint8_t *)guest_shared + guest_shared->config_offset,
                    guest_shared->config_len, guest_index, &config);
@@ -90,12 +94,15 @@ static void repair(void)
             fvm_log_replay(bytes, size, guest_index, &log)) {
             guest_shared->log_tail = log.valid;
             guest_shared->log_seq = log.last_seq;
+            pending = log.records && log.last.op == FVM_LOG_RENAME;
         } else {
             guest_shared->read_only = 1;
         }
         fvm_index_rebuilt(guest_index);
-        if (log.records && log.last.op == FVM_LOG_RENAME)
+        if (pending) {
             file_finish_rename(log.last.path, log.last.other);
+            record_done();
+        }
         guest_free(bytes);
     } else {
         guest_shared->read_only = 1;
@@ -219,6 +226,8 @@ NTSTATUS file_record_begin(enum fvm_log_op op, uint32_t flags, struct fvm_wstr p
 
 void file_record_commit(void)
 {
+    bool rename = begun.op == FVM_LOG_RENAME;
+
     guest_shared->log_tail += begun_size;
     guest_shared->log_seq = begun.seq;
     if (fvm_log_apply(&begun, guest_index) == FVM_INDEX_FULL) {
@@ -226,9 +235,22 @@ void file_record_commit(void)
         guest_shared->read_only = 1;
         guest_event("fault", "index", begun.path, "the change index is full; the VM is read-only");
     }
+    if (rename) record_done();
 }
 
 void file_record_cancel(void) { cut_log(); }
+
+/* Ends a rename: from here on an object at the old place is another one, which a repair must
+ * not take for a rename that was not finished. */
+static void record_done(void)
+{
+    struct fvm_wstr none = {0};
+
+    if (!file_record_begin(FVM_LOG_DONE, 0, none, none)) {
+        guest_shared->log_tail += begun_size;
+        guest_shared->log_seq = begun.seq;
+    }
+}
 
 NTSTATUS file_record(enum fvm_log_op op, uint32_t flags, struct fvm_wstr path,
                      struct fvm_wstr other)

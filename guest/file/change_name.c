@@ -129,6 +129,8 @@ static NTSTATUS rename_object(HANDLE handle, bool is_private, struct file_name *
     status = file_make_parent(to);
     if (status) return status;
     file_lookup_again(to);
+    status = file_spell_target(to, target.exists);
+    if (status) return status;
 
     bool base_there = to->look.flags & FVM_NODE_BASE || file_base_exists(to, &unused, &status);
     uint32_t flags = (directory ? FVM_LOG_DIRECTORY : 0) | (base_there ? FVM_LOG_BASE : 0);
@@ -189,6 +191,8 @@ static NTSTATUS link_object(HANDLE handle, bool is_private, struct file_name *fr
     if (!status && is_base(from)) status = file_copy_up(from, true, NULL, NULL);
     if (status) return status;
     file_lookup_again(to);
+    status = file_spell_target(to, target.exists);
+    if (status) return status;
     bool base_there = to->look.flags & FVM_NODE_BASE || file_base_exists(to, &unused, &status);
     if (!is_private) {
         if (!file_attr_private(from, NULL, &attr)) return ST_OBJECT_NAME_INVALID;

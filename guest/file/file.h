@@ -131,6 +131,9 @@ NTSTATUS file_copy_up(struct file_name *name, bool data, file_probe *probe, void
  * the same name (case, short name), or, where links lead elsewhere, another name, which is
  * then recorded as what it is: an alias. Under the lock. */
 NTSTATUS file_use_true_name(struct file_name *name, HANDLE base);
+/* The name is to be the target of a rename, a link or a creation: an existing object keeps
+ * its spelling, a new one has the program's. Under the lock. */
+NTSTATUS file_spell_target(struct file_name *name, bool exists);
 /* True when something lies at the name's place in the private tree. */
 bool file_private_exists(struct file_name *name);
 /* ... and is no directory. */

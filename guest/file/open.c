@@ -87,16 +87,13 @@ static void remember(const struct call *c, const struct file_name *name)
     }
 }
 
-/* A file of the base is open now: what changes it later must know. */
+/* An object of the base is open now: what changes it later must know. */
 static void note_open(const struct call *c, const struct file_name *name)
 {
     HANDLE handle;
     uint32_t id;
 
-    if ((c->options & (FILE_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE)) ||
-        (name->look.flags & FVM_NODE_DIRECTORY) ||
-        !guest_read(&handle, c->handle, sizeof handle))
-        return;
+    if (!guest_read(&handle, c->handle, sizeof handle)) return;
     id = file_open_note(file_open_key(file_base(name)), c->access, c->sharing,
                         c->options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT));
     if (id) file_handle_set_open(handle, id);
@@ -108,8 +105,10 @@ static NTSTATUS open_private(const struct call *c, struct file_name *name)
 
     if (name->trailing && file_private_is_file(name)) return fail(c, ST_OBJECT_NAME_INVALID);
     /* handles from before the copy still count */
-    if (guest_shared->stale_opens && (name->look.flags & FVM_NODE_BASE) &&
-        !file_open_allowed(file_canon(name), c->access, c->sharing))
+    if (guest_shared->stale_opens &&
+        (name->look.flags & (FVM_NODE_BASE | FVM_NODE_CONTAINER)) &&
+        !file_open_allowed(name->look.base_len ? file_base(name) : file_canon(name), c->access,
+                           c->sharing))
         return fail(c, ST_SHARING_VIOLATION);
     if (!file_attr_private(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
     NTSTATUS status = real_create(c, &attr.attr);
@@ -160,12 +159,7 @@ static NTSTATUS create_private(struct call *c, struct file_name *name)
     if (name->trailing && !is_directory) return fail(c, ST_OBJECT_NAME_INVALID);
     file_lock();
     file_lookup_again(name);
-    /* a new object is spelled as its maker spells it, whatever was here before */
-    if (name->leaf_len && name->leaf_len <= name->look.canon_len &&
-        fvm_name_equal(name->leaf, name->leaf_len,
-                       name->look.canon + name->look.canon_len - name->leaf_len, name->leaf_len))
-        memcpy(name->look.canon + name->look.canon_len - name->leaf_len, name->leaf,
-               name->leaf_len * sizeof(WCHAR));
+    file_spell_target(name, false);
     bool vacant = name->look.verdict == FVM_ABSENT ||
                   (name->look.verdict == FVM_PRIVATE && !file_private_exists(name)) ||
                   ((name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE) &&
@@ -215,7 +209,7 @@ static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directo
         !file_real.query_attributes(&attr.attr, &info) &&
         (info.FileAttributes & FILE_ATTRIBUTE_READONLY))
         return fail(c, ST_CANNOT_DELETE);
-    if (!directory && !file_open_allowed(file_base(name), c->access, c->sharing))
+    if (!file_open_allowed(file_base(name), c->access, c->sharing))
         return fail(c, ST_SHARING_VIOLATION);
     NTSTATUS status = open_base_unchanged(c, name);
     if (status || !guest_read(&handle, c->handle, sizeof handle)) return status;
@@ -264,7 +258,9 @@ static NTSTATUS open_base_directory(struct call *c, struct file_name *name)
     file_lookup_again(name);
     NTSTATUS status = STATUS_SUCCESS;
     if (name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE)
-        status = file_make_container(name);
+        status = file_open_allowed(file_base(name), c->access, c->sharing)
+                     ? file_make_container(name)
+                     : ST_SHARING_VIOLATION;
     file_unlock();
     return status ? fail(c, status) : decide_anew(c);
 }
@@ -330,7 +326,11 @@ static NTSTATUS open_over_base(struct call *c, struct file_name *name)
 
     if (plain) {
         bool watches = is_to_watch(c);
-        if (name->look.verdict == FVM_MERGED) return open_private(c, name);
+        if (name->look.verdict == FVM_MERGED) {
+            status = open_private(c, name);
+            /* its folder was taken away behind our back: the base's directory is still there */
+            return status == ST_NAME_NOT_FOUND ? open_base(c, name) : status;
+        }
         if (!watches || !file_base_exists(name, &directory, &status) || !directory)
             return open_base(c, name);
         file_lock();

@@ -38,6 +38,27 @@ static NTSTATUS record_alias(struct file_name *name, struct fvm_wstr view)
     return status;
 }
 
+NTSTATUS file_spell_target(struct file_name *name, bool exists)
+{
+    struct fvm_wstr path = file_canon(name);
+    NTSTATUS status = STATUS_SUCCESS;
+    HANDLE base;
+
+    if (!exists) {
+        uint32_t start = path.len - name->leaf_len;
+        if (name->leaf_len && name->leaf_len <= path.len &&
+            fvm_name_equal(name->leaf, name->leaf_len, path.ptr + start, name->leaf_len))
+            memcpy(name->look.canon + start, name->leaf, name->leaf_len * sizeof(WCHAR));
+    } else if (name->look.base_len) {
+        status = open_base(name, FILE_READ_ATTRIBUTES, 0, &base);
+        if (!status) {
+            status = file_use_true_name(name, base);
+            file_real.close(base);
+        }
+    }
+    return status;
+}
+
 NTSTATUS file_use_true_name(struct file_name *name, HANDLE base)
 {
     struct file_name own;
@@ -117,6 +138,13 @@ NTSTATUS file_missing_status(struct file_name *name)
     return status;
 }
 
+/* Handles from before stay on the base's object: see stale.c. */
+static void note_stale(struct file_name *name)
+{
+    if (file_open_in_vm(file_base(name)))
+        __atomic_add_fetch(&guest_shared->stale_opens, 1, __ATOMIC_RELEASE);
+}
+
 /* Makes the private folder itself; its parent has one. */
 static NTSTATUS make_folder(struct file_name *name)
 {
@@ -141,6 +169,7 @@ static NTSTATUS make_folder(struct file_name *name)
             copy_basic(base, folder);
             file_real.close(folder);
             status = file_record(FVM_LOG_CONTAINER, 0, file_canon(name), (struct fvm_wstr){0});
+            note_stale(name);
         }
         file_real.close(base);
     } else if (status == ST_NAME_NOT_FOUND) {
@@ -307,9 +336,7 @@ NTSTATUS file_copy_up(struct file_name *name, bool data, file_probe *probe, void
     }
     file_real.close(from);
     if (!status) {
-        /* those handles stay on the base's file: see stale.c */
-        if (file_open_in_vm(file_base(name)))
-            __atomic_add_fetch(&guest_shared->stale_opens, 1, __ATOMIC_RELEASE);
+        note_stale(name);
         file_lookup_again(name);
     }
     return status;

@@ -42,9 +42,12 @@ static NTSTATUS check_parent(const OBJECT_ATTRIBUTES *attr, const UNICODE_STRING
         status = NT_ACCESS_VIOLATION;
         goto out;
     }
-    while (len && text[len - 1] == '\\') len--; /* the host ignores these */
-    while (len && text[len - 1] != '\\') len--;
-    while (len && text[len - 1] == '\\') len--;
+    while (len && text[len - 1] == '\\')
+        len--; /* the host ignores these */
+    while (len && text[len - 1] != '\\')
+        len--;
+    while (len && text[len - 1] == '\\')
+        len--;
     if (!len) { /* directly below the root key, or below the root of all names */
         status = STATUS_SUCCESS;
         goto out;
@@ -63,7 +66,8 @@ out:
 /* Opens what exists, with the host's answers for everything else but the creation. */
 static NTSTATUS NTAPI hook_create_key(HANDLE *key, ACCESS_MASK access,
                                       const OBJECT_ATTRIBUTES *attr, ULONG index,
-                                      const UNICODE_STRING *class, ULONG options, ULONG *disposition)
+                                      const UNICODE_STRING *class, ULONG options,
+                                      ULONG *disposition)
 {
     static const ULONG opened_existing = REG_OPENED_EXISTING_KEY;
     OBJECT_ATTRIBUTES copy;

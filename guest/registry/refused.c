@@ -70,7 +70,8 @@ void registry_refused(const char *call, HANDLE root, struct fvm_wstr name)
     if (!text) return; /* the refusal stands without a record */
     full.ptr = text;
     full.len = full_name(root, name, text, GUEST_SCRATCH_SIZE / sizeof(*text));
-    while (full.len && text[full.len - 1] == '\\') full.len--;
+    while (full.len && text[full.len - 1] == '\\')
+        full.len--;
     switch (remember(fvm_name_hash(0, full.ptr, full.len))) {
     case KNOWN:
         break;

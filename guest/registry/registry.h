@@ -5,12 +5,12 @@
 #include "guest.h"
 #include "guest_nt.h"
 
-#define NT_OBJECT_NAME_NOT_FOUND GUEST_STATUS(0xc0000034)
-#define NT_OBJECT_NAME_COLLISION GUEST_STATUS(0xc0000035)
+#define NT_OBJECT_NAME_NOT_FOUND  GUEST_STATUS(0xc0000034)
+#define NT_OBJECT_NAME_COLLISION  GUEST_STATUS(0xc0000035)
 #define NT_OBJECT_PATH_SYNTAX_BAD GUEST_STATUS(0xc000003b)
-#define NT_OBJECT_NAME_INVALID   GUEST_STATUS(0xc0000033)
-#define NT_INVALID_HANDLE        GUEST_STATUS(0xc0000008)
-#define NT_KEY_DELETED           GUEST_STATUS(0xc000017c)
+#define NT_OBJECT_NAME_INVALID    GUEST_STATUS(0xc0000033)
+#define NT_INVALID_HANDLE         GUEST_STATUS(0xc0000008)
+#define NT_KEY_DELETED            GUEST_STATUS(0xc000017c)
 
 /* Information classes of the host that are asked here. */
 #define KEY_CLASS_NAME          3 /* NtQueryKey: the key's full name */

@@ -8,26 +8,25 @@
 
 #include "fvm/fold.h"
 
-#define W(text) ((const fvm_wchar *)u"" text)
-#define WLEN(text) (sizeof(u"" text) / 2 - 1)
-#define EQUAL(a, b) fvm_name_equal(W(a), WLEN(a), W(b), WLEN(b))
+#define W(text)       ((const fvm_wchar *)u"" text)
+#define WLEN(text)    (sizeof(u"" text) / 2 - 1)
+#define EQUAL(a, b)   fvm_name_equal(W(a), WLEN(a), W(b), WLEN(b))
 #define COMPARE(a, b) fvm_name_compare(W(a), WLEN(a), W(b), WLEN(b))
 #define HASH(seed, a) fvm_name_hash(seed, W(a), WLEN(a))
 
 static void upcase_known(void **state)
 {
     static const fvm_wchar pairs[][2] = {
-        {'a', 'A'}, {'z', 'Z'}, {'A', 'A'}, {'_', '_'}, {'0', '0'}, {0, 0},
-        {0xe4, 0xc4},     /* a with diaeresis */
-        {0xff, 0x178},    /* y with diaeresis: the capital lies outside Latin-1 */
-        {0xdf, 0xdf},     /* sharp s has no single capital */
-        {0xb5, 0xb5},     /* micro sign stays, unlike in Unicode's own mapping */
-        {0x131, 0x131},   /* dotless i stays: names do not depend on a language */
-        {0x3b1, 0x391},   /* Greek */
-        {0x3c3, 0x3a3},   /* sigma; its final form 0x3c2 stays */
-        {0x3c2, 0x3c2},
-        {0x44f, 0x42f},   /* Cyrillic */
-        {0xff41, 0xff21}, /* full width */
+        {'a', 'A'},       {'z', 'Z'},       {'A', 'A'},       {'_', '_'},
+        {'0', '0'},       {0, 0},           {0xe4, 0xc4}, /* a with diaeresis */
+        {0xff, 0x178},                    /* y with diaeresis: the capital lies outside Latin-1 */
+        {0xdf, 0xdf},                     /* sharp s has no single capital */
+        {0xb5, 0xb5},                     /* micro sign stays, unlike in Unicode's own mapping */
+        {0x131, 0x131},                   /* dotless i stays: names do not depend on a language */
+        {0x3b1, 0x391},                   /* Greek */
+        {0x3c3, 0x3a3},                   /* sigma; its final form 0x3c2 stays */
+        {0x3c2, 0x3c2},   {0x44f, 0x42f}, /* Cyrillic */
+        {0xff41, 0xff21},                 /* full width */
         {0xd800, 0xd800}, {0xdfff, 0xdfff}, {0xffff, 0xffff},
     };
     (void)state;
@@ -51,9 +50,10 @@ static void upcase_is_idempotent(void **state)
 static void downcase(void **state)
 {
     static const fvm_wchar pairs[][2] = {
-        {'A', 'a'}, {'Z', 'z'}, {'a', 'a'}, {'_', '_'}, {'[', '['}, {0, 0},
-        {0xc4, 0xe4}, {0x178, 0xff}, {0x391, 0x3b1}, {0x42f, 0x44f}, {0xff21, 0xff41},
-        {0x130, 0x130}, /* capital i with a dot stays: names do not depend on a language */
+        {'A', 'a'},       {'Z', 'z'},       {'a', 'a'},    {'_', '_'},     {'[', '['},
+        {0, 0},           {0xc4, 0xe4},     {0x178, 0xff}, {0x391, 0x3b1}, {0x42f, 0x44f},
+        {0xff21, 0xff41}, {0x130, 0x130}, /* capital i with a dot stays: names do not depend on a
+                                             language */
         {0xd800, 0xd800}, {0xffff, 0xffff},
     };
     (void)state;
@@ -150,7 +150,8 @@ static void hash(void **state)
     unsigned int most = 0;
     for (int i = 0; i < NAMES; i++) {
         fvm_wchar name[] = {'f', 'i', 'l', 'e', 0, 0, 0, 0, '.', 't', 'x', 't'};
-        for (int d = 0, n = i; d < 4; d++, n /= 10) name[7 - d] = (fvm_wchar)('0' + n % 10);
+        for (int d = 0, n = i; d < 4; d++, n /= 10)
+            name[7 - d] = (fvm_wchar)('0' + n % 10);
         unsigned int n = ++slots[fvm_name_hash(42, name, 12) % SLOTS];
         if (n > most) most = n;
     }
@@ -160,8 +161,8 @@ static void hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(upcase_known), cmocka_unit_test(upcase_is_idempotent),
-        cmocka_unit_test(downcase),     cmocka_unit_test(equal),
+        cmocka_unit_test(upcase_known),   cmocka_unit_test(upcase_is_idempotent),
+        cmocka_unit_test(downcase),       cmocka_unit_test(equal),
         cmocka_unit_test(compare_orders), cmocka_unit_test(agree),
         cmocka_unit_test(hash),
     };

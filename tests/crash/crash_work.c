@@ -70,8 +70,7 @@ static struct object *find(struct model *m, const char *name)
     int i;
 
     for (i = 0; i < m->count; i++)
-        if (!strcmp(m->objects[i].name, name))
-            return &m->objects[i];
+        if (!strcmp(m->objects[i].name, name)) return &m->objects[i];
     return NULL;
 }
 
@@ -80,8 +79,7 @@ static struct object *add(struct model *m, const char *name, bool directory)
     struct object *o = find(m, name);
 
     if (!o) {
-        if (m->count == MAX_OBJECTS)
-            t_die("the model is full");
+        if (m->count == MAX_OBJECTS) t_die("the model is full");
         o = &m->objects[m->count++];
         snprintf(o->name, NAME, "%s", name);
     }
@@ -95,8 +93,7 @@ static void drop(struct model *m, const char *name)
 {
     struct object *o = find(m, name);
 
-    if (o)
-        *o = m->objects[--m->count];
+    if (o) *o = m->objects[--m->count];
 }
 
 static void text_object(struct object *o, const char *text)
@@ -125,14 +122,12 @@ static void apply(struct model *m, const struct step *s)
         break;
     case OP_APPEND:
         o = find(m, s->a);
-        if (o)
-            text_object(o, s->b);
+        if (o) text_object(o, s->b);
         break;
     case OP_RENAME:
     case OP_REPLACE:
         o = find(m, s->a);
-        if (!o)
-            t_die("the log renames %s, which is not there", s->a);
+        if (!o) t_die("the log renames %s, which is not there", s->a);
         copy = *o;
         drop(m, s->a);
         o = add(m, s->b, false);
@@ -149,8 +144,7 @@ static void apply(struct model *m, const struct step *s)
     case OP_RENAME_DIR:
         for (i = 0; i < m->count; i++) {
             o = &m->objects[i];
-            if (strcmp(o->name, s->a) && !below(o->name, s->a))
-                continue;
+            if (strcmp(o->name, s->a) && !below(o->name, s->a)) continue;
             snprintf(moved, sizeof moved, "%s%s", s->b, o->name + strlen(s->a));
             snprintf(o->name, NAME, "%.*s", NAME - 1, moved);
         }
@@ -165,8 +159,7 @@ static char *big_text(void)
     char *text = malloc(BIG + 1);
     int i;
 
-    if (!text)
-        t_die("no memory");
+    if (!text) t_die("no memory");
     for (i = 0; i < BIG / 8; i++)
         sprintf(text + i * 8, "%07d\n", i);
     return text;
@@ -179,31 +172,26 @@ static void start_state(struct model *m, int w, bool make)
     char name[NAME], text[NAME];
     int d, f;
 
-    if (!big)
-        big = big_text();
+    if (!big) big = big_text();
     sprintf(name, "w%d", w);
     add(m, name, true);
-    if (make)
-        CreateDirectoryW(t_dos("%s", name), NULL);
+    if (make) CreateDirectoryW(t_dos("%s", name), NULL);
     for (d = 0; d < DIRS; d++) {
         sprintf(name, "w%d\\d%d", w, d);
         add(m, name, true);
-        if (make)
-            CreateDirectoryW(t_dos("%s", name), NULL);
+        if (make) CreateDirectoryW(t_dos("%s", name), NULL);
         for (f = 0; f < FILES; f++) {
             sprintf(name, "w%d\\d%d\\f%02d", w, d, f);
             sprintf(text, "base w%d d%d f%d\n", w, d, f);
             text_object(add(m, name, false), f ? text : big);
-            if (make)
-                t_put(t_dos("%s", name), f ? text : big);
+            if (make) t_put(t_dos("%s", name), f ? text : big);
         }
     }
     for (f = 0; f < SHARED; f++) {
         sprintf(name, "shared\\w%d_b%d", w, f);
         sprintf(text, "shared w%d f%d\n", w, f);
         text_object(add(m, name, false), text);
-        if (make)
-            t_put(t_dos("%s", name), text);
+        if (make) t_put(t_dos("%s", name), text);
     }
 }
 
@@ -239,8 +227,7 @@ static struct object *any(struct model *m, bool directory)
         struct object *o = &m->objects[(start + i) % m->count];
 
         /* the worker's root stays */
-        if (o->directory == directory && strchr(o->name, '\\'))
-            return o;
+        if (o->directory == directory && strchr(o->name, '\\')) return o;
     }
     return NULL;
 }
@@ -250,8 +237,7 @@ static bool empty(struct model *m, const char *dir)
     int i;
 
     for (i = 0; i < m->count; i++)
-        if (below(m->objects[i].name, dir))
-            return false;
+        if (below(m->objects[i].name, dir)) return false;
     return true;
 }
 
@@ -275,8 +261,7 @@ static size_t longest_below(struct model *m, const char *dir)
 
     for (i = 0; i < m->count; i++) {
         len = strlen(m->objects[i].name);
-        if (len > longest && below(m->objects[i].name, dir))
-            longest = len;
+        if (len > longest && below(m->objects[i].name, dir)) longest = len;
     }
     return longest;
 }
@@ -291,8 +276,7 @@ static bool choose(struct model *m, int w, unsigned number, struct step *s)
     s->op = (enum op)rnd(OPS);
     switch (s->op) {
     case OP_CREATE:
-        if (m->count > MAX_OBJECTS / 2)
-            return false;
+        if (m->count > MAX_OBJECTS / 2) return false;
         fresh_name(m, w, number, s->a);
         snprintf(s->b, NAME, "created by w%d in %u\n", w, number);
         return true;
@@ -300,17 +284,14 @@ static bool choose(struct model *m, int w, unsigned number, struct step *s)
     case OP_APPEND:
     case OP_DELETE:
         o = any(m, false);
-        if (!o)
-            return false;
+        if (!o) return false;
         strcpy(s->a, o->name);
-        if (s->op != OP_DELETE)
-            snprintf(s->b, NAME, "written by w%d in %u\n", w, number);
+        if (s->op != OP_DELETE) snprintf(s->b, NAME, "written by w%d in %u\n", w, number);
         return true;
     case OP_RENAME:
     case OP_REPLACE:
         o = any(m, false);
-        if (!o)
-            return false;
+        if (!o) return false;
         strcpy(s->a, o->name);
         if (s->op == OP_RENAME) {
             fresh_name(m, w, number, s->b);
@@ -320,23 +301,19 @@ static bool choose(struct model *m, int w, unsigned number, struct step *s)
         strcpy(s->b, other->name);
         return other != o;
     case OP_MKDIR:
-        if (m->count > MAX_OBJECTS / 2)
-            return false;
+        if (m->count > MAX_OBJECTS / 2) return false;
         fresh_name(m, w, number, name);
-        if (!strncmp(name, "shared", 6))
-            return false;
+        if (!strncmp(name, "shared", 6)) return false;
         strcpy(s->a, name);
         return true;
     case OP_RMDIR:
         o = any(m, true);
-        if (!o || !empty(m, o->name))
-            return false;
+        if (!o || !empty(m, o->name)) return false;
         strcpy(s->a, o->name);
         return true;
     case OP_RENAME_DIR:
         o = any(m, true);
-        if (!o)
-            return false;
+        if (!o) return false;
         strcpy(s->a, o->name);
         fresh_name(m, w, number, s->b);
         return strncmp(s->b, "shared", 6) && !below(s->b, s->a) &&
@@ -352,8 +329,7 @@ static BOOL write_file(const char *name, const char *text, DWORD access, DWORD d
     DWORD done;
     BOOL ok;
 
-    if (h == INVALID_HANDLE_VALUE)
-        return FALSE;
+    if (h == INVALID_HANDLE_VALUE) return FALSE;
     ok = WriteFile(h, text, (DWORD)strlen(text), &done, NULL);
     CloseHandle(h);
     return ok;
@@ -390,14 +366,12 @@ static int work(int w, uint64_t with_seed)
     struct step s;
     unsigned number;
 
-    if (!m)
-        t_die("no memory");
+    if (!m) t_die("no memory");
     start_state(m, w, false);
     seed = with_seed * 2862933555777941757ull + (uint64_t)w * 3037000493ull;
     rnd(2);
     for (number = 0;; number++) {
-        if (!choose(m, w, number, &s))
-            continue;
+        if (!choose(m, w, number, &s)) continue;
         emit("w%d B %u %s %s|%s|\n", w, number, op_names[s.op], s.a,
              s.op == OP_CREATE || s.op == OP_OVERWRITE || s.op == OP_APPEND ? "" : s.b);
         if (!perform(&s)) {
@@ -424,19 +398,17 @@ static void load(const char *rel)
     wcscpy(pattern, t_dos("%s", rel));
     wcscat(pattern, L"\\*");
     list = FindFirstFileW(pattern, &data);
-    if (list == INVALID_HANDLE_VALUE)
-        t_die("cannot list %s: %lu", rel, GetLastError());
+    if (list == INVALID_HANDLE_VALUE) t_die("cannot list %s: %lu", rel, GetLastError());
     do {
-        if (!wcscmp(data.cFileName, L".") || !wcscmp(data.cFileName, L".."))
-            continue;
+        if (!wcscmp(data.cFileName, L".") || !wcscmp(data.cFileName, L"..")) continue;
         snprintf(name, sizeof name, "%s%s%s", rel, *rel ? "\\" : "", t_text(data.cFileName, -1));
-        if (find(actual, name))
-            t_say("listed twice: %s", name);
+        if (find(actual, name)) t_say("listed twice: %s", name);
         o = add(actual, name, (data.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0);
         if (o->directory) {
             load(name);
         } else {
-            HANDLE h = CreateFileW(t_dos("%s", name), GENERIC_READ, 7, NULL, OPEN_EXISTING, 0, NULL);
+            HANDLE h =
+                CreateFileW(t_dos("%s", name), GENERIC_READ, 7, NULL, OPEN_EXISTING, 0, NULL);
 
             if (h == INVALID_HANDLE_VALUE) {
                 t_say("cannot open %s: %lu", name, GetLastError());
@@ -471,8 +443,7 @@ static int differences(struct model *m, int w, const char *but, bool print)
     for (i = 0; i < m->count; i++) {
         const struct object *want = &m->objects[i];
 
-        if (but && !strcmp(want->name, but))
-            continue;
+        if (but && !strcmp(want->name, but)) continue;
         o = find(actual, want->name);
         if (o && o->directory == want->directory &&
             (o->directory || (o->size == want->size && o->hash == want->hash)))
@@ -490,8 +461,7 @@ static int differences(struct model *m, int w, const char *but, bool print)
         if (!owned(have->name, w) || (but && !strcmp(have->name, but)) || find(m, have->name))
             continue;
         wrong++;
-        if (print && wrong <= 10)
-            t_say("# w%d: %s is there and should not be", w, have->name);
+        if (print && wrong <= 10) t_say("# w%d: %s is there and should not be", w, have->name);
     }
     return wrong;
 }
@@ -503,15 +473,12 @@ static bool partly_written(struct model *before, const struct step *s, const cha
     size_t len = strlen(text), i;
     uint64_t hash, size;
 
-    if (!now)
-        return !old;
-    if (now->directory)
-        return false;
+    if (!now) return !old;
+    if (now->directory) return false;
     hash = s->op == OP_APPEND ? old->hash : FNV_START;
     size = s->op == OP_APPEND ? old->size : 0;
     for (i = 0; i <= len; i++) {
-        if (now->size == size + i && now->hash == fnv(hash, text, i))
-            return true;
+        if (now->size == size + i && now->hash == fnv(hash, text, i)) return true;
     }
     return old && now->size == old->size && now->hash == old->hash;
 }
@@ -539,15 +506,13 @@ static void replay(struct history *h, int w, const char *line)
         return;
     }
     if (kind == 'D') {
-        if (!h->unfinished || number != h->number)
-            t_die("the log is out of order: %s", line);
+        if (!h->unfinished || number != h->number) t_die("the log is out of order: %s", line);
         apply(h->model, s);
         h->unfinished = false;
         h->done++;
         return;
     }
-    if (sscanf(line + at, "%19s", op) != 1)
-        t_die("odd line in the log: %s", line);
+    if (sscanf(line + at, "%19s", op) != 1) t_die("odd line in the log: %s", line);
     for (i = 0; i < OPS && strcmp(op, op_names[i]); i++)
         ;
     text = strchr(line + at + 1, ' ');
@@ -579,8 +544,7 @@ static int check(void)
     actual = calloc(1, sizeof *actual);
     for (w = 0; w < WORKERS; w++) {
         histories[w].model = calloc(1, sizeof *actual);
-        if (!actual || !histories[w].model)
-            t_die("no memory");
+        if (!actual || !histories[w].model) t_die("no memory");
         start_state(histories[w].model, w, false);
     }
     while (fgets(line, sizeof line, stdin)) {
@@ -596,17 +560,14 @@ static int check(void)
         struct model *after;
 
         done += h->done;
-        if (h->failed)
-            bad++;
-        if (!differences(h->model, w, NULL, false))
-            continue;
+        if (h->failed) bad++;
+        if (!differences(h->model, w, NULL, false)) continue;
         if (!h->unfinished) {
             bad += differences(h->model, w, NULL, true);
             continue;
         }
         after = malloc(sizeof *after);
-        if (!after)
-            t_die("no memory");
+        if (!after) t_die("no memory");
         *after = *h->model;
         apply(after, &h->pending);
         if (!differences(after, w, NULL, false)) {
@@ -633,22 +594,18 @@ int main(int argc, char **argv)
     struct model *m;
     int w;
 
-    if (argc < 3)
-        t_die("usage: crash_work make|start|check DIR [SEED]");
+    if (argc < 3) t_die("usage: crash_work make|start|check DIR [SEED]");
     t_begin(argc - 1, argv + 1);
     if (!strcmp(what, "make")) {
         m = calloc(1, sizeof *m);
-        if (!m)
-            t_die("no memory");
+        if (!m) t_die("no memory");
         CreateDirectoryW(t_dos("shared"), NULL);
         for (w = 0; w < WORKERS; w++)
             start_state(m, w, true);
         return 0;
     }
-    if (!strcmp(what, "check"))
-        return check();
-    if (argc > 4 && !strcmp(what, "work"))
-        return work(atoi(argv[3]), strtoull(argv[4], NULL, 10));
+    if (!strcmp(what, "check")) return check();
+    if (argc > 4 && !strcmp(what, "work")) return work(atoi(argv[3]), strtoull(argv[4], NULL, 10));
     if (argc > 3 && !strcmp(what, "start")) {
         HANDLE children[WORKERS];
 

@@ -123,12 +123,10 @@ static void mapping(const char *name, bool grow)
     if (view) {
         t_say("  '%.5s'", view);
         memcpy(view, "MAPPED", 6);
-        if (grow)
-            strcpy(view + 65000, "at the end");
+        if (grow) strcpy(view + 65000, "at the end");
         t_say("  flush: %s", t_win(FlushViewOfFile(view, 0)));
         get_at("by the earlier handle", reader, 0, 10);
-        if (second)
-            t_say("in the earlier view: '%.6s'", second);
+        if (second) t_say("in the earlier view: '%.6s'", second);
         t_say("write by handle: %s", t_status(put_at(file, 8, "handle")));
         t_say("in the view: '%.14s'", view);
         t_say("child ended with %lu", t_wait(t_spawn("child map \"%s\"", name)));
@@ -146,8 +144,7 @@ static void mapping(const char *name, bool grow)
     }
     CloseHandle(map);
     CloseHandle(file);
-    if (second)
-        NtUnmapViewOfSection(GetCurrentProcess(), second);
+    if (second) NtUnmapViewOfSection(GetCurrentProcess(), second);
     NtClose(section);
     NtClose(reader);
     t_show("after", t_nt("%s", name));
@@ -176,14 +173,13 @@ static void mapping_errors(void)
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         HANDLE h = t_open(t_nt("%s", cases[i].name), cases[i].access, 0), section = NULL;
         LARGE_INTEGER size = {.QuadPart = cases[i].size};
-        NTSTATUS status = NtCreateSection(&section, SECTION_ALL_ACCESS, NULL,
-                                          size.QuadPart ? &size : NULL, cases[i].protect,
-                                          cases[i].attributes, h);
+        NTSTATUS status =
+            NtCreateSection(&section, SECTION_ALL_ACCESS, NULL, size.QuadPart ? &size : NULL,
+                            cases[i].protect, cases[i].attributes, h);
 
         t_say("%s access %lx protect %lx %lx size %ld: %s", cases[i].name, cases[i].access,
               cases[i].protect, cases[i].attributes, (long)cases[i].size, t_status(status));
-        if (!status)
-            NtClose(section);
+        if (!status) NtClose(section);
         NtClose(h);
     }
 }
@@ -228,16 +224,16 @@ static void asynchronous(const char *name)
     t_say("result: %s %lu", t_win(ok), bytes);
     over.Offset = 100000;
     ok = ReadFile(h, data, 5, NULL, &over);
-    if (ok || GetLastError() == ERROR_IO_PENDING)
-        ok = GetOverlappedResult(h, &over, &bytes, TRUE);
+    if (ok || GetLastError() == ERROR_IO_PENDING) ok = GetOverlappedResult(h, &over, &bytes, TRUE);
     t_say("read behind the end: %s", t_win(ok));
     status = NtReadFile(h, NULL, NULL, NULL, &io, data, 5, NULL, NULL);
     t_say("without an offset: %s", t_status(status));
     apc_calls = 0;
     status = NtReadFile(h, NULL, (PIO_APC_ROUTINE)on_apc, NULL, &io, data, 5, &at, NULL);
     SleepEx(status == STATUS_PENDING ? 1000 : 0, TRUE);
-    t_say("with APC: %s calls %ld bytes %lu", status == STATUS_PENDING ? "SUCCESS" : t_status(status),
-          (long)apc_calls, (unsigned long)apc_bytes);
+    t_say("with APC: %s calls %ld bytes %lu",
+          status == STATUS_PENDING ? "SUCCESS" : t_status(status), (long)apc_calls,
+          (unsigned long)apc_bytes);
     port = CreateIoCompletionPort(h, NULL, 77, 0);
     t_say("completion port: %s", t_win(port != NULL));
     over.hEvent = NULL;
@@ -288,8 +284,8 @@ static void flags(void)
 
 static void large(void)
 {
-    HANDLE h = CreateFileW(t_dos("sparse.bin"), GENERIC_READ | GENERIC_WRITE, 7, NULL, CREATE_NEW, 0,
-                           NULL);
+    HANDLE h = CreateFileW(t_dos("sparse.bin"), GENERIC_READ | GENERIC_WRITE, 7, NULL, CREATE_NEW,
+                           0, NULL);
     LARGE_INTEGER size;
     BOOL ok;
 
@@ -332,8 +328,7 @@ static int child(void)
         char *view = MapViewOfFile(map, FILE_MAP_WRITE, 0, 0, 0);
 
         t_say("    child sees '%.14s'", view ? view : "nothing");
-        if (view)
-            memcpy(view + 2, "child", 5);
+        if (view) memcpy(view + 2, "child", 5);
         fflush(stdout);
         return view ? 5 : 6;
     }
@@ -345,8 +340,7 @@ static int child(void)
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
-    if (t_option(0) && !strcmp(t_option(0), "child"))
-        return child();
+    if (t_option(0) && !strcmp(t_option(0), "child")) return child();
     append("pool\\p000.dat");
     append("empty.dat");
     positions("pool\\p001.dat");

@@ -15,11 +15,10 @@ static NTSTATUS nt_delete(const WCHAR *name)
 static void simple(void)
 {
     static const char *const names[] = {
-        "pool\\p000.dat",    "POOL\\P001.DAT", "pooldirs\\e00", "pooldirs\\q00",
-        "ro.txt",            "missing",        "no\\parent",    "hello.txt\\below",
-        "link.txt",          "linkdir",        "broken.lnk",    "emptydir",
-        "hello.txt:stream",  "hard1.txt",      "empty.dat",     "pool\\p001.dat",
-        "pooldirs\\e00\\x"};
+        "pool\\p000.dat", "POOL\\P001.DAT",  "pooldirs\\e00",    "pooldirs\\q00", "ro.txt",
+        "missing",        "no\\parent",      "hello.txt\\below", "link.txt",      "linkdir",
+        "broken.lnk",     "emptydir",        "hello.txt:stream", "hard1.txt",     "empty.dat",
+        "pool\\p001.dat", "pooldirs\\e00\\x"};
     size_t i;
 
     t_part("simple calls");
@@ -52,25 +51,20 @@ static void look(const char *name, HANDLE h)
     NTSTATUS status;
     ULONG attributes;
 
-    status = NtQueryInformationFile(h, &io, &standard, sizeof standard,
-                                    (FILE_INFORMATION_CLASS)5);
+    status = NtQueryInformationFile(h, &io, &standard, sizeof standard, (FILE_INFORMATION_CLASS)5);
     t_say("  own handle: %s pending %d links %lu", t_status(status), standard.DeletePending,
           standard.NumberOfLinks);
     status = t_attributes(t_nt("%s", name), &attributes);
     t_say("  attributes by name: %s", t_status(status));
-    status =
-        t_create(&other, t_nt("%s", name), GENERIC_READ | SYNCHRONIZE, 7, FILE_OPEN, T_SYNC);
+    status = t_create(&other, t_nt("%s", name), GENERIC_READ | SYNCHRONIZE, 7, FILE_OPEN, T_SYNC);
     t_say("  open: %s", t_status(status));
-    if (!status)
-        NtClose(other);
+    if (!status) NtClose(other);
     status = t_create(&other, t_nt("%s", name), GENERIC_READ | SYNCHRONIZE, 7, FILE_CREATE, T_SYNC);
     t_say("  create: %s", t_status(status));
-    if (!status)
-        NtClose(other);
+    if (!status) NtClose(other);
     find = FindFirstFileW(t_dos("%s", name), &data);
     t_say("  listed: %s", t_win(find != INVALID_HANDLE_VALUE));
-    if (find != INVALID_HANDLE_VALUE)
-        FindClose(find);
+    if (find != INVALID_HANDLE_VALUE) FindClose(find);
 }
 
 static void by_handle(const char *name, ULONG options, bool undo)
@@ -79,10 +73,8 @@ static void by_handle(const char *name, ULONG options, bool undo)
     NTSTATUS status = t_create(&h, t_nt("%s", name), GENERIC_READ | DELETE | SYNCHRONIZE,
                                T_ALL_SHARE, FILE_OPEN, options | T_SYNC);
 
-    t_say("%s options %lx%s: open %s", name, options, undo ? ", taken back" : "",
-          t_status(status));
-    if (status)
-        return;
+    t_say("%s options %lx%s: open %s", name, options, undo ? ", taken back" : "", t_status(status));
+    if (status) return;
     if (!(options & FILE_DELETE_ON_CLOSE))
         t_say("  disposition: %s", t_status(t_set_delete(h, true)));
     look(name, h);
@@ -131,8 +123,7 @@ static void delete_on_close(void)
     status = t_create(&other, t_nt("doc.tmp"), GENERIC_READ | SYNCHRONIZE, FILE_SHARE_READ,
                       FILE_OPEN, T_SYNC);
     t_say("open without sharing: %s", t_status(status));
-    if (!status)
-        NtClose(other);
+    if (!status) NtClose(other);
     t_say("taken back: %s", t_status(t_set_delete(h, false)));
     NtClose(h);
     t_show("after", t_nt("doc.tmp"));
@@ -184,8 +175,7 @@ static void mapped(const char *name)
 
     t_part("deleting a mapped file: %s", name);
     t_say("mapped: %s", view ? "yes" : "no");
-    if (view)
-        view[0] = '!';
+    if (view) view[0] = '!';
     CloseHandle(file);
     status = t_create(&h, t_nt("%s", name), DELETE | SYNCHRONIZE, 7, FILE_OPEN, T_SYNC);
     t_say("open to delete: %s", t_status(status));
@@ -194,8 +184,7 @@ static void mapped(const char *name)
         NtClose(h);
     }
     t_show("after", t_nt("%s", name));
-    if (view)
-        UnmapViewOfFile(view);
+    if (view) UnmapViewOfFile(view);
     CloseHandle(map);
     t_show("unmapped", t_nt("%s", name));
 }
@@ -238,8 +227,7 @@ static void remove_tree(const WCHAR *dos)
     find = FindFirstFileW(path, &data);
     if (find != INVALID_HANDLE_VALUE) {
         do {
-            if (!wcscmp(data.cFileName, L".") || !wcscmp(data.cFileName, L".."))
-                continue;
+            if (!wcscmp(data.cFileName, L".") || !wcscmp(data.cFileName, L"..")) continue;
             wcscpy(path, dos);
             wcscat(path, L"\\");
             wcscat(path, data.cFileName);
@@ -250,8 +238,7 @@ static void remove_tree(const WCHAR *dos)
         } while (FindNextFileW(find, &data));
         FindClose(find);
     }
-    if (!RemoveDirectoryW(dos))
-        t_say("  remove %s: %s", t_text(dos, -1), t_win(FALSE));
+    if (!RemoveDirectoryW(dos)) t_say("  remove %s: %s", t_text(dos, -1), t_win(FALSE));
 }
 
 int main(int argc, char **argv)
@@ -263,8 +250,7 @@ int main(int argc, char **argv)
         if (!strcmp(t_option(1), "look"))
             t_show("    child sees p030", t_nt("pool\\p030.dat"));
         else
-            t_say("    child deletes: %s",
-                  t_win(DeleteFileW(t_dos("pool\\%s.dat", t_option(1)))));
+            t_say("    child deletes: %s", t_win(DeleteFileW(t_dos("pool\\%s.dat", t_option(1)))));
         fflush(stdout);
         return 0;
     }

@@ -21,12 +21,12 @@ static void show_times(const char *name)
     RtlInitUnicodeString(&str, t_nt("%s", name));
     InitializeObjectAttributes(&attr, &str, OBJ_CASE_INSENSITIVE, NULL, NULL);
     status = NtQueryFullAttributesFile(&attr, &info);
-    t_say("%s: %s attributes %lx size %lu", name, t_status(status), status ? 0 : info.FileAttributes,
+    t_say("%s: %s attributes %lx size %lu", name, t_status(status),
+          status ? 0 : info.FileAttributes,
           status || info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY
               ? 0ul
               : (unsigned long)info.EndOfFile.QuadPart);
-    if (status)
-        return;
+    if (status) return;
     print_time("written", info.LastWriteTime);
     h = t_open(t_nt("%s", name), FILE_READ_ATTRIBUTES, 0);
     status = NtQueryInformationFile(h, &io, &basic, sizeof basic, (FILE_INFORMATION_CLASS)4);
@@ -45,8 +45,7 @@ static void set_basic(const char *name, ULONG attributes, LONGLONG created, LONG
 
     status = t_create(&h, t_nt("%s", name), access | SYNCHRONIZE, 7, FILE_OPEN, T_SYNC);
     t_say("%s: open %lx: %s", name, access, t_status(status));
-    if (status)
-        return;
+    if (status) return;
     memset(&basic, 0, sizeof basic);
     basic.FileAttributes = attributes;
     basic.CreationTime.QuadPart = created;
@@ -57,8 +56,7 @@ static void set_basic(const char *name, ULONG attributes, LONGLONG created, LONG
     memset(&basic, 0, sizeof basic);
     status = NtQueryInformationFile(h, &io, &basic, sizeof basic, (FILE_INFORMATION_CLASS)4);
     t_say("  query: %s %lx", t_status(status), basic.FileAttributes);
-    if (written > 0)
-        print_time("written", basic.LastWriteTime);
+    if (written > 0) print_time("written", basic.LastWriteTime);
     if (accessed > 0) /* -1 keeps what reading has set */
         print_time("accessed", basic.LastAccessTime);
     NtClose(h);
@@ -67,8 +65,9 @@ static void set_basic(const char *name, ULONG attributes, LONGLONG created, LONG
 
 static void attributes(void)
 {
-    static const ULONG values[] = {0,    1,    2,    3,    4,     6,     7,     0x10,  0x20,  0x21,
-                                   0x22, 0x80, 0x81, 0x100, 0x200, 0x400, 0x800, 0x1000, 0x2000, 0x27};
+    static const ULONG values[] = {0,     1,     2,     3,      4,      6,    7,
+                                   0x10,  0x20,  0x21,  0x22,   0x80,   0x81, 0x100,
+                                   0x200, 0x400, 0x800, 0x1000, 0x2000, 0x27};
     const LONGLONG time = 0x01d5000012345600ll;
     size_t i;
 
@@ -108,12 +107,10 @@ static void attributes(void)
     set_basic("ro.txt", FILE_ATTRIBUTE_NORMAL, 0, 0, time, FILE_WRITE_ATTRIBUTES);
     set_basic("hard1.txt", FILE_ATTRIBUTE_READONLY, 0, 0, 0, FILE_WRITE_ATTRIBUTES);
     t_show("hard2", t_nt("hard2.txt"));
-    t_say("SetFileAttributes of a missing one: %s",
-          t_win(SetFileAttributesW(t_dos("missing"), 1)));
+    t_say("SetFileAttributes of a missing one: %s", t_win(SetFileAttributesW(t_dos("missing"), 1)));
     t_say("copy keeps: %s", t_win(CopyFileW(t_dos("pool\\p020.dat"), t_dos("copy"), TRUE)));
     show_times("copy");
-    t_say("copy of what is the base's: %s",
-          t_win(CopyFileW(t_dos("noext"), t_dos("copy2"), TRUE)));
+    t_say("copy of what is the base's: %s", t_win(CopyFileW(t_dos("noext"), t_dos("copy2"), TRUE)));
     show_times("copy2");
     t_say("rename keeps: %s", t_win(MoveFileW(t_dos("Mixed Case.TXT"), t_dos("moved.txt"))));
     show_times("moved.txt");
@@ -137,8 +134,8 @@ static void query_classes(const char *name)
         for (size = 0; size <= sizeof buffer; size += size < 160 ? 4 : 864) {
             io.Information = 0xdead;
             memset(buffer, 0, sizeof buffer);
-            status = NtQueryInformationFile(h, &io, buffer, size,
-                                            (FILE_INFORMATION_CLASS)info_class);
+            status =
+                NtQueryInformationFile(h, &io, buffer, size, (FILE_INFORMATION_CLASS)info_class);
             if (status != before) {
                 t_say("class %lu from %lu: %s", info_class, size, t_status(status));
                 before = status;
@@ -287,8 +284,8 @@ static void security(const char *name)
 {
     static char buffer[4096];
     HANDLE h = t_open(t_nt("%s", name), READ_CONTROL | WRITE_DAC, 0);
-    SECURITY_INFORMATION parts = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION |
-                                 DACL_SECURITY_INFORMATION;
+    SECURITY_INFORMATION parts =
+        OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
     ULONG needed = 0;
     NTSTATUS status;
 

@@ -9,11 +9,16 @@ static const struct {
     bool full;                  /* has times, sizes, attributes */
     ULONG short_at;             /* offset of the short name's length, or 0 */
 } classes[] = {
-    {1, "directory", 60, 64, true, 0},   {2, "full", 60, 68, true, 0},
-    {3, "both", 60, 94, true, 68},       {12, "names", 8, 12, false, 0},
-    {37, "id both", 60, 104, true, 68},  {38, "id full", 60, 80, true, 0},
-    {50, "id tx", 60, 92, true, 0},      {60, "id extd", 60, 88, true, 0},
-    {63, "id extd both", 60, 114, true, 0}, {78, "64", 60, 64, true, 0},
+    {1, "directory", 60, 64, true, 0},
+    {2, "full", 60, 68, true, 0},
+    {3, "both", 60, 94, true, 68},
+    {12, "names", 8, 12, false, 0},
+    {37, "id both", 60, 104, true, 68},
+    {38, "id full", 60, 80, true, 0},
+    {50, "id tx", 60, 92, true, 0},
+    {60, "id extd", 60, 88, true, 0},
+    {63, "id extd both", 60, 114, true, 0},
+    {78, "64", 60, 64, true, 0},
     {4, "basic (no listing)", 60, 64, true, 0},
 };
 enum { DIRECTORY = 0, BOTH = 2, NAMES = 3, ID_BOTH = 4 };
@@ -29,8 +34,7 @@ static void print_entries(int c, const char *buffer, ULONG_PTR bytes)
         LONGLONG size = 0;
         char short_name[80] = "";
 
-        if ((ULONG_PTR)(entry - buffer) >= bytes)
-            break;
+        if ((ULONG_PTR)(entry - buffer) >= bytes) break;
         memcpy(&next, entry, 4);
         memcpy(&length, entry + classes[c].name_length, 4);
         if (classes[c].full) {
@@ -41,8 +45,7 @@ static void print_entries(int c, const char *buffer, ULONG_PTR bytes)
             snprintf(short_name, sizeof short_name, " short '%s'",
                      t_text((const WCHAR *)(entry + classes[c].short_at + 2),
                             entry[classes[c].short_at] / 2));
-        if (attributes & FILE_ATTRIBUTE_DIRECTORY)
-            size = 0;
+        if (attributes & FILE_ATTRIBUTE_DIRECTORY) size = 0;
         t_say("  +%lu %s %lx %ld%s", next,
               t_text((const WCHAR *)(entry + classes[c].name_at), (int)length / 2), attributes,
               (long)size, short_name);
@@ -57,8 +60,7 @@ static NTSTATUS query(HANDLE h, int c, void *buffer, ULONG size, bool single, co
     IO_STATUS_BLOCK io = {.Information = 0xdead};
     NTSTATUS status;
 
-    if (mask)
-        RtlInitUnicodeString(&str, mask);
+    if (mask) RtlInitUnicodeString(&str, mask);
     status = NtQueryDirectoryFile(h, NULL, NULL, NULL, &io, buffer, size,
                                   (FILE_INFORMATION_CLASS)classes[c].info_class, single,
                                   mask ? &str : NULL, restart);
@@ -87,15 +89,13 @@ static void list(const char *dir, int c, ULONG size, bool single, const WCHAR *m
         memset(buffer, 0xcc, size);
         status = query(h, c, buffer, size, single, mask, restart, &got);
         t_say("call %d: %s %lu", calls, t_status(status), (unsigned long)got);
-        if (status == STATUS_SUCCESS)
-            print_entries(c, buffer, got);
+        if (status == STATUS_SUCCESS) print_entries(c, buffer, got);
     } while ((status == STATUS_SUCCESS) && ++calls < 2000);
     status = query(h, c, buffer, size, single, NULL, false, &got);
     t_say("after the end: %s", t_status(status));
     status = query(h, c, buffer, size, single, mask, true, &got);
     t_say("restart: %s %lu", t_status(status), (unsigned long)got);
-    if (!status)
-        print_entries(c, buffer, got);
+    if (!status) print_entries(c, buffer, got);
     NtClose(h);
     free(buffer);
 }
@@ -114,12 +114,35 @@ static void every_class(void)
 
 static void masks(void)
 {
-    static const WCHAR *const all[] = {L"*",         L"*.*",      L"*.txt",    L"*.TXT", L"?",
-                                       L"??",        L"a*",       L"*a*",      L"<.txt", L"<",
-                                       L"*\"*",      L"one.*",    L"one.two*", L"???" L"?>", L">>>>>",
-                                       L"delta?2.*", L"none*",    L"",         L".",     L"..",
-                                       L".*",        L"alpha.txt", L"ALPHA.TXT", L"*~1*", L"BETA*",
-                                       L"sub\\x",    L"*.",       L"SUBDIR"};
+    static const WCHAR *const all[] = {L"*",
+                                       L"*.*",
+                                       L"*.txt",
+                                       L"*.TXT",
+                                       L"?",
+                                       L"??",
+                                       L"a*",
+                                       L"*a*",
+                                       L"<.txt",
+                                       L"<",
+                                       L"*\"*",
+                                       L"one.*",
+                                       L"one.two*",
+                                       L"???"
+                                       L"?>",
+                                       L">>>>>",
+                                       L"delta?2.*",
+                                       L"none*",
+                                       L"",
+                                       L".",
+                                       L"..",
+                                       L".*",
+                                       L"alpha.txt",
+                                       L"ALPHA.TXT",
+                                       L"*~1*",
+                                       L"BETA*",
+                                       L"sub\\x",
+                                       L"*.",
+                                       L"SUBDIR"};
     size_t i;
 
     for (i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -148,8 +171,7 @@ static void small_buffers(void)
                 status = query(h, c, buffer, sizes[i], false, NULL, false, &got);
                 t_say("%s %lu call %d: %s %lu", classes[c].name, sizes[i], call, t_status(status),
                       (unsigned long)got);
-                if (status)
-                    break;
+                if (status) break;
             }
             NtClose(h);
         }
@@ -163,8 +185,7 @@ static void small_buffers(void)
         t_say("  %s", t_status(status));
         status = query(h, DIRECTORY, buffer, sizeof buffer, false, NULL, false, &got);
         t_say("  %s %lu", t_status(status), (unsigned long)got);
-        if (!status)
-            print_entries(DIRECTORY, buffer, got);
+        if (!status) print_entries(DIRECTORY, buffer, got);
         NtClose(h);
     }
 }
@@ -180,8 +201,7 @@ static void changing(const char *dir)
     t_part("a directory that changes: %s", dir);
     status = query(h, BOTH, buffer, 300, false, NULL, false, &got);
     t_say("first: %s", t_status(status));
-    if (!status)
-        print_entries(BOTH, buffer, got);
+    if (!status) print_entries(BOTH, buffer, got);
     t_put(t_dos("%s\\aaa-new", dir), "n");
     t_put(t_dos("%s\\zzz-new", dir), "n");
     DeleteFileW(t_dos("%s\\x.txt", dir));
@@ -189,18 +209,15 @@ static void changing(const char *dir)
     for (i = 0; i < 20; i++) {
         status = query(h, BOTH, buffer, 300, false, NULL, false, &got);
         t_say("next: %s", t_status(status));
-        if (status)
-            break;
+        if (status) break;
         print_entries(BOTH, buffer, got);
     }
     status = query(h, BOTH, buffer, sizeof buffer, false, NULL, true, &got);
     t_say("restart: %s", t_status(status));
-    if (!status)
-        print_entries(BOTH, buffer, got);
+    if (!status) print_entries(BOTH, buffer, got);
     status = query(h, BOTH, buffer, sizeof buffer, false, L"a*", true, &got);
     t_say("restart with another mask: %s", t_status(status));
-    if (!status)
-        print_entries(BOTH, buffer, got);
+    if (!status) print_entries(BOTH, buffer, got);
     NtClose(h);
     list(dir, BOTH, 4096, false, NULL);
 }
@@ -234,15 +251,13 @@ static void wrong_handles(void)
     t_say("empty directory marked: %s", t_status(t_set_delete(h, true)));
     status = query(h, DIRECTORY, buffer, sizeof buffer, false, NULL, false, &got);
     t_say("listed: %s", t_status(status));
-    if (!status)
-        print_entries(DIRECTORY, buffer, got);
+    if (!status) print_entries(DIRECTORY, buffer, got);
     NtClose(h);
     if (t_create(&h, t_nt("linkdir"), FILE_LIST_DIRECTORY | SYNCHRONIZE, 7, FILE_OPEN, T_SYNC))
         return; /* not in a copy of the tree */
     status = query(h, DIRECTORY, buffer, sizeof buffer, false, NULL, false, &got);
     t_say("a linked directory: %s", t_status(status));
-    if (!status)
-        print_entries(DIRECTORY, buffer, got);
+    if (!status) print_entries(DIRECTORY, buffer, got);
     NtClose(h);
 }
 
@@ -260,20 +275,17 @@ static DWORD CALLBACK lister(void *arg)
         const char *entry = buffer;
         ULONG next;
 
-        if (query(shared_dir, BOTH, buffer, sizeof buffer, false, NULL, false, &got))
-            return 0;
+        if (query(shared_dir, BOTH, buffer, sizeof buffer, false, NULL, false, &got)) return 0;
         do {
             const WCHAR *name = (const WCHAR *)(entry + 94);
 
             memcpy(&next, entry, 4);
-            if (name[0] == 't')
-                InterlockedIncrement((volatile LONG *)&entries);
+            if (name[0] == 't') InterlockedIncrement((volatile LONG *)&entries);
             if (name[0] == 't') {
-                int number = (name[1] - '0') * 1000 + (name[2] - '0') * 100 +
-                             (name[3] - '0') * 10 + name[4] - '0';
+                int number = (name[1] - '0') * 1000 + (name[2] - '0') * 100 + (name[3] - '0') * 10 +
+                             name[4] - '0';
 
-                if (number >= 0 && number < 2000)
-                    seen[number]++;
+                if (number >= 0 && number < 2000) seen[number]++;
             }
             entry += next;
         } while (next);
@@ -300,16 +312,15 @@ static void two_threads(bool changed)
         CloseHandle(threads[i]);
     NtClose(shared_dir);
     for (i = 0; i < 1000 + changed; i++)
-        if (seen[i] != (changed && i == 500 ? 0 : 1))
-            wrong++;
+        if (seen[i] != (changed && i == 500 ? 0 : 1)) wrong++;
     t_say("entries %ld", (long)entries);
     t_ok(!wrong, "each entry is seen once (%d are not)", wrong);
 }
 
 static void win32_find(void)
 {
-    static const char *const patterns[] = {"*",        "*.txt",  "list\\*",    "list\\a*",
-                                           "list",     "list\\", "list\\none", "no\\*",
+    static const char *const patterns[] = {"*",         "*.txt",        "list\\*",       "list\\a*",
+                                           "list",      "list\\",       "list\\none",    "no\\*",
                                            "hello.txt", "hello.txt\\*", "nested\\a\\*.*"};
     WIN32_FIND_DATAW data;
     size_t i;
@@ -318,14 +329,12 @@ static void win32_find(void)
     t_part("FindFirstFileEx");
     for (i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
         for (level = 0; level < 2; level++) {
-            HANDLE find = FindFirstFileExW(t_dos("%s", patterns[i]),
-                                           level ? FindExInfoBasic : FindExInfoStandard, &data,
-                                           FindExSearchNameMatch, NULL,
-                                           level ? FIND_FIRST_EX_LARGE_FETCH : 0);
+            HANDLE find = FindFirstFileExW(
+                t_dos("%s", patterns[i]), level ? FindExInfoBasic : FindExInfoStandard, &data,
+                FindExSearchNameMatch, NULL, level ? FIND_FIRST_EX_LARGE_FETCH : 0);
 
             t_say("%s level %d: %s", patterns[i], level, t_win(find != INVALID_HANDLE_VALUE));
-            if (find == INVALID_HANDLE_VALUE)
-                continue;
+            if (find == INVALID_HANDLE_VALUE) continue;
             do
                 t_say("  %s %lx short '%s'", t_text(data.cFileName, -1), data.dwFileAttributes,
                       t_text(data.cAlternateFileName, -1));

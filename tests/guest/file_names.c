@@ -37,25 +37,25 @@ static void print_names(HANDLE h)
           ((FILE_NAME_INFORMATION *)buffer)->FileNameLength);
     status = NtQueryInformationFile(h, &io, buffer, sizeof buffer, (FILE_INFORMATION_CLASS)18);
     t_say("  FileAllInformation: %s %s", t_status(status),
-          status ? ""
-                 : t_text(((FILE_ALL_INFORMATION *)buffer)->NameInformation.FileName,
-                          (int)((FILE_ALL_INFORMATION *)buffer)->NameInformation.FileNameLength / 2));
+          status
+              ? ""
+              : t_text(((FILE_ALL_INFORMATION *)buffer)->NameInformation.FileName,
+                       (int)((FILE_ALL_INFORMATION *)buffer)->NameInformation.FileNameLength / 2));
     status = NtQueryInformationFile(h, &io, buffer, sizeof buffer, (FILE_INFORMATION_CLASS)21);
     t_say("  FileAlternateNameInformation: %s", t_status(status));
     status = NtQueryInformationFile(h, &io, buffer, sizeof buffer, (FILE_INFORMATION_CLASS)48);
     t_say("  FileNormalizedNameInformation: %s", t_status(status));
     status = NtQueryObject(h, (OBJECT_INFORMATION_CLASS)1, buffer, sizeof buffer, &got);
     t_say("  NtQueryObject: %s %s needs %lu", t_status(status),
-          status ? ""
-                 : t_text(((UNICODE_STRING *)buffer)->Buffer,
-                          ((UNICODE_STRING *)buffer)->Length / 2),
+          status
+              ? ""
+              : t_text(((UNICODE_STRING *)buffer)->Buffer, ((UNICODE_STRING *)buffer)->Length / 2),
           got);
     got = 0;
     status = NtQueryObject(h, (OBJECT_INFORMATION_CLASS)1, buffer, 20, &got);
     t_say("  in 20 bytes: %s needs %lu", t_status(status), got);
     for (flags = 0; flags < 16; flags++) {
-        if ((flags & 7) == 3 || (flags & 7) > 4)
-            continue;
+        if ((flags & 7) == 3 || (flags & 7) > 4) continue;
         len = GetFinalPathNameByHandleW(h, text, 70000, flags);
         t_say("  GetFinalPathNameByHandle %lx: %lu %s %s", flags, len, t_win(len != 0),
               len ? t_text(text, -1) : "");
@@ -66,18 +66,47 @@ static void print_names(HANDLE h)
 
 static void spellings(void)
 {
-    static const char *const names[] = {
-        "hello.txt",        "HELLO.TXT",       "Hello.Txt",          "hello.txt ",
-        "hello.txt.",       "hello.txt. .",    "hello.txt\\",        "mixed case.txt",
-        "nested\\a\\one.txt", "NESTED\\A\\ONE.TXT", "nested\\.\\a\\one.txt",
-        "nested\\..\\hello.txt", "nested\\a\\..\\..\\hello.txt", "nested\\\\a\\one.txt",
-        "nested/a/one.txt", ".dotfile",        "noext.",             "noext",
-        "hello.txt:stream", "hello.txt::$DATA", "hello.txt:other",   "nested:stream",
-        "link.txt",         "linkdir\\a\\one.txt", "broken.lnk",     "he*lo.txt",
-        "hello?.txt",       "a|b",             "a<b",                "nul",
-        "con",              "nested\\nul",     "aux.txt",            "nested.",
-        "nested ",          "nested.\\a\\one.txt", "nested \\a\\one.txt", "",
-        "\\hello.txt",      "list\\~tilde",    "list\\#hash"};
+    static const char *const names[] = {"hello.txt",
+                                        "HELLO.TXT",
+                                        "Hello.Txt",
+                                        "hello.txt ",
+                                        "hello.txt.",
+                                        "hello.txt. .",
+                                        "hello.txt\\",
+                                        "mixed case.txt",
+                                        "nested\\a\\one.txt",
+                                        "NESTED\\A\\ONE.TXT",
+                                        "nested\\.\\a\\one.txt",
+                                        "nested\\..\\hello.txt",
+                                        "nested\\a\\..\\..\\hello.txt",
+                                        "nested\\\\a\\one.txt",
+                                        "nested/a/one.txt",
+                                        ".dotfile",
+                                        "noext.",
+                                        "noext",
+                                        "hello.txt:stream",
+                                        "hello.txt::$DATA",
+                                        "hello.txt:other",
+                                        "nested:stream",
+                                        "link.txt",
+                                        "linkdir\\a\\one.txt",
+                                        "broken.lnk",
+                                        "he*lo.txt",
+                                        "hello?.txt",
+                                        "a|b",
+                                        "a<b",
+                                        "nul",
+                                        "con",
+                                        "nested\\nul",
+                                        "aux.txt",
+                                        "nested.",
+                                        "nested ",
+                                        "nested.\\a\\one.txt",
+                                        "nested \\a\\one.txt",
+                                        "",
+                                        "\\hello.txt",
+                                        "list\\~tilde",
+                                        "list\\#hash"};
     size_t i;
 
     t_part("spellings");
@@ -89,8 +118,7 @@ static void spellings(void)
         sprintf(label, "NT %s", names[i]);
         try_open(label, t_nt("%s", names[i]), NULL);
         attributes = GetFileAttributesW(t_dos("%s", names[i]));
-        t_say("DOS %s: %lx %s", names[i], attributes,
-              t_win(attributes != INVALID_FILE_ATTRIBUTES));
+        t_say("DOS %s: %lx %s", names[i], attributes, t_win(attributes != INVALID_FILE_ATTRIBUTES));
         attributes = GetFileAttributesW(t_ext("%s", names[i]));
         t_say("\\\\?\\ %s: %lx %s", names[i], attributes,
               t_win(attributes != INVALID_FILE_ATTRIBUTES));
@@ -102,14 +130,21 @@ static void spellings(void)
 /* The same file through other roots. */
 static void roots(void)
 {
-    static const WCHAR *const prefixes[] = {
-        L"\\??\\",        L"\\DosDevices\\",       L"\\GLOBAL??\\",        L"\\??\\\\",
-        L"\\\\?\\",       L"\\\\.\\",              L"\\?\\",               L"",
-        L"\\??\\Global\\", L"\\DosDevices\\Global\\", L"\\??\\GLOBALROOT\\??\\"};
+    static const WCHAR *const prefixes[] = {L"\\??\\",
+                                            L"\\DosDevices\\",
+                                            L"\\GLOBAL??\\",
+                                            L"\\??\\\\",
+                                            L"\\\\?\\",
+                                            L"\\\\.\\",
+                                            L"\\?\\",
+                                            L"",
+                                            L"\\??\\Global\\",
+                                            L"\\DosDevices\\Global\\",
+                                            L"\\??\\GLOBALROOT\\??\\"};
     WCHAR name[4000], unix_name[4000];
     size_t i;
     char *unix_path;
-    char *(CDECL *get_unix)(const WCHAR *);
+    char *(CDECL * get_unix)(const WCHAR *);
 
     t_part("roots");
     for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
@@ -120,16 +155,13 @@ static void roots(void)
     }
     get_unix = (void *)GetProcAddress(GetModuleHandleA("kernel32.dll"), "wine_get_unix_file_name");
     t_say("wine_get_unix_file_name: %s", get_unix ? "there" : "missing");
-    if (!get_unix)
-        return;
+    if (!get_unix) return;
     unix_path = get_unix(t_dos("hello.txt"));
-    if (!unix_path)
-        t_die("no Unix name");
+    if (!unix_path) t_die("no Unix name");
     MultiByteToWideChar(CP_UTF8, 0, unix_path, -1, unix_name, 4000);
     HeapFree(GetProcessHeap(), 0, unix_path);
     for (i = 0; unix_name[i]; i++)
-        if (unix_name[i] == '/')
-            unix_name[i] = '\\';
+        if (unix_name[i] == '/') unix_name[i] = '\\';
     wcscpy(name, L"\\??\\unix");
     wcscat(name, unix_name);
     try_open("\\??\\unix", name, NULL);
@@ -159,9 +191,10 @@ static void roots(void)
 
 static void relative(void)
 {
-    static const char *const names[] = {"one.txt", "ONE.TXT",  "b\\three.txt", "",       "\\one.txt",
-                                        "..",      "..\\a",    ".\\one.txt",   "b",      "b\\",
-                                        "missing", "b\\nope\\x", "one.txt:s",  "C:\\windows"};
+    static const char *const names[] = {"one.txt",   "ONE.TXT",    "b\\three.txt", "",
+                                        "\\one.txt", "..",         "..\\a",        ".\\one.txt",
+                                        "b",         "b\\",        "missing",      "b\\nope\\x",
+                                        "one.txt:s", "C:\\windows"};
     HANDLE dir, file, h;
     size_t i;
     NTSTATUS status;
@@ -236,8 +269,7 @@ static void by_id(const char *name)
     status = NtOpenFile(&other, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attr, &io, 7,
                         FILE_OPEN_BY_FILE_ID | T_SYNC);
     t_say("open by its own handle: %s", t_status(status));
-    if (!status)
-        NtClose(other);
+    if (!status) NtClose(other);
     attr.RootDirectory = dir;
     id = 0x7fffffffffff;
     status = NtOpenFile(&other, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attr, &io, 7,
@@ -286,20 +318,31 @@ static void long_and_odd(void)
         CloseHandle(h);
     }
     {
-        static const WCHAR *const odd[] = {
-            L"\\\xd800 high",     L"\\low \xdc00",      L"\\\xdc00\xd800",    L"\\pair \xd83d\xde00",
-            L"\\\x00e4\x00f6\x00fc \x00df", L"\\\x00c4\x00d6\x00dc \x00df", L"\\\x0131 \x0130", L"\\\xff21 \xff41",
-            L"\\\x03c3\x03c2\x03a3", L"\\e\x0301",       L"\\\x00e9",          L"\\\xfffe\xffff",
-            L"\\ leading",        L"\\tab\tin it",      L"\\a:b:c",           L"\\percent%20",
-            L"\\\x2028",          L"\\\x7f"};
+        static const WCHAR *const odd[] = {L"\\\xd800 high",
+                                           L"\\low \xdc00",
+                                           L"\\\xdc00\xd800",
+                                           L"\\pair \xd83d\xde00",
+                                           L"\\\x00e4\x00f6\x00fc \x00df",
+                                           L"\\\x00c4\x00d6\x00dc \x00df",
+                                           L"\\\x0131 \x0130",
+                                           L"\\\xff21 \xff41",
+                                           L"\\\x03c3\x03c2\x03a3",
+                                           L"\\e\x0301",
+                                           L"\\\x00e9",
+                                           L"\\\xfffe\xffff",
+                                           L"\\ leading",
+                                           L"\\tab\tin it",
+                                           L"\\a:b:c",
+                                           L"\\percent%20",
+                                           L"\\\x2028",
+                                           L"\\\x7f"};
 
         *rel = 0;
         for (i = 0; i < sizeof odd / sizeof odd[0]; i++) {
             wcscpy(rel, odd[i]);
             h = CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 7, NULL, CREATE_NEW, 0, NULL);
             t_say("%s: %s", t_text(odd[i], -1), t_win(h != INVALID_HANDLE_VALUE));
-            if (h == INVALID_HANDLE_VALUE)
-                continue;
+            if (h == INVALID_HANDLE_VALUE) continue;
             print_names(h);
             CloseHandle(h);
             h = CreateFileW(name, GENERIC_READ, 7, NULL, OPEN_EXISTING, 0, NULL);
@@ -319,10 +362,15 @@ static void long_and_odd(void)
 
 static void short_names(void)
 {
-    static const char *const names[] = {"Mixed Case.TXT", "dir with spaces",
+    static const char *const names[] = {"Mixed Case.TXT",
+                                        "dir with spaces",
                                         "dir with spaces\\a file.txt",
-                                        "dir with spaces\\sub.dir\\x", "list\\longer name here.text",
-                                        "list\\one.two.three", "hello.txt", ".dotfile", "missing name"};
+                                        "dir with spaces\\sub.dir\\x",
+                                        "list\\longer name here.text",
+                                        "list\\one.two.three",
+                                        "hello.txt",
+                                        ".dotfile",
+                                        "missing name"};
     WCHAR buffer[1000], back[1000];
     size_t i;
 
@@ -338,16 +386,15 @@ static void short_names(void)
         DWORD len = GetShortPathNameW(t_dos("%s", name), buffer, 1000);
 
         t_say("%s: %lu %s %s", name, len, t_win(len != 0), len ? t_text(buffer, -1) : "");
-        if (!len)
-            continue;
+        if (!len) continue;
         len = GetLongPathNameW(buffer, back, 1000);
         t_say("  back: %s %s", t_win(len != 0), len ? t_text(back, -1) : "");
         wcscpy(back, L"\\??\\");
         wcscat(back, buffer);
         t_show("  by the short name", back);
         if (i >= sizeof names / sizeof names[0] - 1) {
-            HANDLE h = CreateFileW(buffer, GENERIC_READ | GENERIC_WRITE, 7, NULL, OPEN_EXISTING, 0,
-                                   NULL);
+            HANDLE h =
+                CreateFileW(buffer, GENERIC_READ | GENERIC_WRITE, 7, NULL, OPEN_EXISTING, 0, NULL);
 
             t_say("  opened by it: %s", t_win(h != INVALID_HANDLE_VALUE));
             if (h != INVALID_HANDLE_VALUE) {
@@ -367,8 +414,13 @@ static void short_names(void)
 static void current_directory(void)
 {
     WCHAR buffer[1000];
-    static const char *const dirs[] = {"nested", "NESTED\\A", "made here", "missing", "hello.txt",
-                                       "linkdir", "dir with spaces\\sub.dir"};
+    static const char *const dirs[] = {"nested",
+                                       "NESTED\\A",
+                                       "made here",
+                                       "missing",
+                                       "hello.txt",
+                                       "linkdir",
+                                       "dir with spaces\\sub.dir"};
     size_t i;
 
     t_part("current directory");
@@ -381,8 +433,7 @@ static void current_directory(void)
         t_say("%s: %s", dirs[i], t_win(ok));
         len = GetCurrentDirectoryW(1000, buffer);
         t_say("  is %s", len ? t_text(buffer, -1) : "?");
-        if (!ok)
-            continue;
+        if (!ok) continue;
         t_say("  one.txt: %lx", GetFileAttributesW(L"one.txt"));
         t_say("  a\\one.txt: %lx", GetFileAttributesW(L"a\\one.txt"));
         t_say("  ..\\hello.txt: %lx", GetFileAttributesW(L"..\\hello.txt"));
@@ -416,8 +467,8 @@ static void temp_files(void)
 
 static void mapped_names(const char *name)
 {
-    HANDLE file = CreateFileW(t_dos("%s", name), GENERIC_READ | GENERIC_WRITE, 7, NULL,
-                              OPEN_ALWAYS, 0, NULL);
+    HANDLE file =
+        CreateFileW(t_dos("%s", name), GENERIC_READ | GENERIC_WRITE, 7, NULL, OPEN_ALWAYS, 0, NULL);
     HANDLE map;
     void *view;
     WCHAR text[1000];
@@ -433,9 +484,9 @@ static void mapped_names(const char *name)
     CloseHandle(file);
     status = NtQueryVirtualMemory(GetCurrentProcess(), view, 2, buffer, sizeof buffer, &size);
     t_say("NtQueryVirtualMemory: %s %s size %lu", t_status(status),
-          status ? ""
-                 : t_text(((UNICODE_STRING *)buffer)->Buffer,
-                          ((UNICODE_STRING *)buffer)->Length / 2),
+          status
+              ? ""
+              : t_text(((UNICODE_STRING *)buffer)->Buffer, ((UNICODE_STRING *)buffer)->Length / 2),
           (unsigned long)size);
     status = NtQueryVirtualMemory(GetCurrentProcess(), view, 2, buffer, 30, &size);
     t_say("in 30 bytes: %s size %lu", t_status(status), (unsigned long)size);
@@ -448,9 +499,9 @@ static void mapped_names(const char *name)
 int main(int argc, char **argv)
 {
     HANDLE h;
-    static const char *const named[] = {"hello.txt", "HELLO.TXT", "NESTED\\A\\B\\THREE.TXT",
-                                        "nested", "linkdir\\a\\one.txt", "link.txt", "hard2.txt",
-                                        "hello.txt:stream", "ro.txt"};
+    static const char *const named[] = {
+        "hello.txt", "HELLO.TXT", "NESTED\\A\\B\\THREE.TXT", "nested", "linkdir\\a\\one.txt",
+        "link.txt",  "hard2.txt", "hello.txt:stream",        "ro.txt"};
     size_t i;
 
     t_begin(argc, argv);

@@ -34,8 +34,7 @@ static void start(struct watch *w, const char *name, DWORD filter, bool tree)
     w->event = CreateEventW(NULL, TRUE, FALSE, NULL);
     w->filter = filter;
     w->tree = tree;
-    if (w->dir == INVALID_HANDLE_VALUE)
-        t_die("cannot open %s: %lu", name, GetLastError());
+    if (w->dir == INVALID_HANDLE_VALUE) t_die("cannot open %s: %lu", name, GetLastError());
     arm(w);
 }
 
@@ -47,7 +46,7 @@ static int by_text(const void *a, const void *b)
 /* Gathers until nothing more comes, prints each action and name once, sorted. */
 static void report(struct watch *w, const char *label)
 {
-    static const char *const actions[] = {"?",        "added",      "removed",
+    static const char *const actions[] = {"?",        "added",        "removed",
                                           "modified", "renamed from", "renamed to"};
     char *lines[200];
     int count = 0, i;
@@ -61,14 +60,12 @@ static void report(struct watch *w, const char *label)
             for (;;) {
                 char text[600];
 
-                snprintf(text, sizeof text, "%s %s",
-                         actions[info->Action < 6 ? info->Action : 0],
+                snprintf(text, sizeof text, "%s %s", actions[info->Action < 6 ? info->Action : 0],
                          t_text(info->FileName, (int)info->FileNameLength / 2));
                 lines[count++] = _strdup(text);
-                if (!info->NextEntryOffset || count >= 199)
-                    break;
-                info = (const FILE_NOTIFY_INFORMATION *)((const char *)info +
-                                                         info->NextEntryOffset);
+                if (!info->NextEntryOffset || count >= 199) break;
+                info =
+                    (const FILE_NOTIFY_INFORMATION *)((const char *)info + info->NextEntryOffset);
             }
         }
         arm(w);
@@ -76,8 +73,7 @@ static void report(struct watch *w, const char *label)
     qsort(lines, (size_t)count, sizeof lines[0], by_text);
     t_say("%s:", label);
     for (i = 0; i < count; i++)
-        if (!i || strcmp(lines[i], lines[i - 1]))
-            t_say("  %s", lines[i]);
+        if (!i || strcmp(lines[i], lines[i - 1])) t_say("  %s", lines[i]);
     for (i = 0; i < count; i++)
         free(lines[i]);
 }
@@ -113,8 +109,8 @@ static void operations(const char *dir, DWORD filter, bool tree)
     report(&w, "its attributes");
     MoveFileW(t_dos("%s\\x.txt", dir), t_dos("%s\\y.txt", dir));
     report(&w, "renamed");
-    MoveFileW(t_dos("%s\\new.txt", dir), t_dos("moved away%s", strchr(dir, '\\')
-                                                   ? strrchr(dir, '\\') + 1 : dir));
+    MoveFileW(t_dos("%s\\new.txt", dir),
+              t_dos("moved away%s", strchr(dir, '\\') ? strrchr(dir, '\\') + 1 : dir));
     report(&w, "moved away");
     CreateDirectoryW(t_dos("%s\\dir", dir), NULL);
     report(&w, "directory");
@@ -147,12 +143,12 @@ static void odd_cases(void)
     t_say("on a file: %s", t_status(status));
     NtClose(h);
     start(&w, "nested", ALL_CHANGES, false);
-    status = NtNotifyChangeDirectoryFile(w.dir, NULL, NULL, NULL, &io, buffer, sizeof buffer, 0,
-                                         FALSE);
+    status =
+        NtNotifyChangeDirectoryFile(w.dir, NULL, NULL, NULL, &io, buffer, sizeof buffer, 0, FALSE);
     t_say("no filter: %s", t_status(status));
     stop(&w);
-    change = FindFirstChangeNotificationW(t_dos("pooldirs\\q20"), FALSE,
-                                          FILE_NOTIFY_CHANGE_FILE_NAME);
+    change =
+        FindFirstChangeNotificationW(t_dos("pooldirs\\q20"), FALSE, FILE_NOTIFY_CHANGE_FILE_NAME);
     t_say("FindFirstChangeNotification: %s", t_win(change != INVALID_HANDLE_VALUE));
     t_say("nothing yet: %lx", WaitForSingleObject(change, 0));
     t_put(t_dos("pooldirs\\q20\\one"), "1");

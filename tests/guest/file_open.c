@@ -36,9 +36,9 @@ static const char *fresh(const char *kind)
 
 static void dispositions(void)
 {
-    static const char *const kinds[] = {
-        "file",    "empty directory",    "full directory", "read-only file",
-        "missing", "missing, no parent", "below a file",   "link to directory"};
+    static const char *const kinds[] = {"file",           "empty directory",  "full directory",
+                                        "read-only file", "missing",          "missing, no parent",
+                                        "below a file",   "link to directory"};
     static const ULONG option_sets[] = {0,
                                         FILE_DIRECTORY_FILE,
                                         FILE_NON_DIRECTORY_FILE,
@@ -63,23 +63,19 @@ static void dispositions(void)
                     NTSTATUS status;
                     char label[300];
 
-                    if (options & FILE_DELETE_ON_CLOSE && !(accesses[a] & DELETE))
-                        continue;
+                    if (options & FILE_DELETE_ON_CLOSE && !(accesses[a] & DELETE)) continue;
                     /* the host makes a directory, then fails because it is one */
-                    if (!strncmp(kinds[k], "missing", 7) && (options & 0x41) == 0x41)
-                        continue;
+                    if (!strncmp(kinds[k], "missing", 7) && (options & 0x41) == 0x41) continue;
                     /* the pool of files is for what may change one */
-                    if (!strcmp(kinds[k], "file") && next_file >= 240)
-                        continue;
+                    if (!strcmp(kinds[k], "file") && next_file >= 240) continue;
                     name = fresh(kinds[k]);
                     status = t_create_at(&h, NULL, t_nt("%s", name), access, 0, T_ALL_SHARE,
                                          disposition, options | T_SYNC, &info);
-                    sprintf(label, "%s (%s) disposition %lu options %lx access %lx", kinds[k],
-                            name, disposition, options, access);
+                    sprintf(label, "%s (%s) disposition %lu options %lx access %lx", kinds[k], name,
+                            disposition, options, access);
                     t_say("%s: %s info %lx", label, t_status(status),
                           status ? 0ul : (unsigned long)info);
-                    if (!status)
-                        NtClose(h);
+                    if (!status) NtClose(h);
                     t_show("  after", t_nt("%s", name));
                     if (!strncmp(name, "missing", 7)) {
                         DeleteFileW(t_dos("%s", name));
@@ -96,8 +92,7 @@ static void dispositions(void)
         NTSTATUS status = t_create(&h, t_nt("hello.txt"), odd[a][0], 7, FILE_OPEN, odd[a][1]);
 
         t_say("access %lx options %lx: %s", odd[a][0], odd[a][1], t_status(status));
-        if (!status)
-            NtClose(h);
+        if (!status) NtClose(h);
     }
     t_say("create with attributes:");
     for (a = 0; a < 8; a++) {
@@ -108,17 +103,15 @@ static void dispositions(void)
         ULONG got;
 
         sprintf(name, "attr%d", (int)a);
-        status = t_create_at(&h, NULL, t_nt("%s", name), GENERIC_WRITE | SYNCHRONIZE,
-                             attributes[a], 0, FILE_CREATE, T_SYNC, NULL);
-        if (!status)
-            NtClose(h);
+        status = t_create_at(&h, NULL, t_nt("%s", name), GENERIC_WRITE | SYNCHRONIZE, attributes[a],
+                             0, FILE_CREATE, T_SYNC, NULL);
+        if (!status) NtClose(h);
         t_say("  %lx: %s", attributes[a], t_status(status));
         status = t_attributes(t_nt("%s", name), &got);
         t_say("    %s %lx", t_status(status), got);
         status = t_create_at(&h, NULL, t_nt("%s", name), GENERIC_WRITE | SYNCHRONIZE,
                              attributes[7 - a], 0, FILE_OVERWRITE, T_SYNC, NULL);
-        if (!status)
-            NtClose(h);
+        if (!status) NtClose(h);
         t_say("    overwrite with %lx: %s", attributes[7 - a], t_status(status));
         status = t_attributes(t_nt("%s", name), &got);
         t_say("    %s %lx", t_status(status), got);
@@ -148,15 +141,12 @@ static void try_rights(HANDLE h)
     eof = NtSetInformationFile(h, &io, &end, sizeof end, (FILE_INFORMATION_CLASS)20);
     flush = NtFlushBuffersFile(h, &io);
     lock = NtLockFile(h, NULL, NULL, NULL, NULL, &at, &one, NULL, TRUE, TRUE);
-    if (!lock)
-        NtUnlockFile(h, &io, &at, &one, NULL);
+    if (!lock) NtUnlockFile(h, &io, &at, &one, NULL);
     list = NtQueryDirectoryFile(h, NULL, NULL, NULL, &io, names, sizeof names,
                                 (FILE_INFORMATION_CLASS)1, TRUE, NULL, TRUE);
     del = t_set_delete(h, true);
-    if (!del)
-        del = t_set_delete(h, false);
-    access =
-        NtQueryInformationFile(h, &io, &rights, sizeof rights, (FILE_INFORMATION_CLASS)8);
+    if (!del) del = t_set_delete(h, false);
+    access = NtQueryInformationFile(h, &io, &rights, sizeof rights, (FILE_INFORMATION_CLASS)8);
     t_say("    read %s, write %s, query %s, set %s, size %s, eof %s", t_status(read),
           t_status(write), t_status(query), t_status(set), t_status(size), t_status(eof));
     t_say("    flush %s, lock %s, list %s, delete %s, access %s %lx", t_status(flush),
@@ -205,8 +195,7 @@ static void rights(void)
             status = t_create(&h, t_nt("%s", name), bits[b] | SYNCHRONIZE, T_ALL_SHARE, FILE_OPEN,
                               T_SYNC);
             t_say("  %s access %lx: %s", name, bits[b], t_status(status));
-            if (status)
-                continue;
+            if (status) continue;
             try_rights(h);
             NtClose(h);
             t_show("    after", t_nt("%s", name));

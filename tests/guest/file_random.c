@@ -18,13 +18,23 @@ static unsigned rnd(unsigned below)
     return (unsigned)(seed >> 33) % below;
 }
 
-static const char *const leaves[] = {"a.txt", "b.txt", "New File.dat", "c",        "d1",
-                                     "D2",    "deep",  "e.e",          "long_name_of_nine.text"};
-static const char *const base_dirs[] = {"",           "nested",        "nested\\a",
-                                        "nested\\a\\b", "nested\\Other", "dir with spaces",
-                                        "list",       "pooldirs\\q01", "pooldirs\\q02\\sub",
-                                        "emptydir",   "d1",            "D2",
-                                        "d1\\deep",   "nested\\d1",    "moved"};
+static const char *const leaves[] = {"a.txt", "b.txt", "New File.dat",          "c", "d1", "D2",
+                                     "deep",  "e.e",   "long_name_of_nine.text"};
+static const char *const base_dirs[] = {"",
+                                        "nested",
+                                        "nested\\a",
+                                        "nested\\a\\b",
+                                        "nested\\Other",
+                                        "dir with spaces",
+                                        "list",
+                                        "pooldirs\\q01",
+                                        "pooldirs\\q02\\sub",
+                                        "emptydir",
+                                        "d1",
+                                        "D2",
+                                        "d1\\deep",
+                                        "nested\\d1",
+                                        "moved"};
 static const char *const base_names[] = {"hello.txt",
                                          "Mixed Case.TXT",
                                          "empty.dat",
@@ -68,27 +78,22 @@ static bool pick_existing(char *out)
         wcscpy(pattern, t_dos("%s", out));
         wcscat(pattern, L"\\*");
         find = FindFirstFileW(pattern, &data);
-        if (find == INVALID_HANDLE_VALUE)
-            break;
+        if (find == INVALID_HANDLE_VALUE) break;
         count = 0;
         do {
             for (i = 0; data.cFileName[i] && data.cFileName[i] < 0x7f && i < 60; i++)
                 names[count][i] = (char)data.cFileName[i];
             names[count][i] = 0;
-            if (names[count][0] == '.' || data.cFileName[i])
-                continue;
+            if (names[count][0] == '.' || data.cFileName[i]) continue;
             dirs[count] = (data.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
             count++;
         } while (count < 64 && FindNextFileW(find, &data));
         FindClose(find);
-        if (!count)
-            break;
+        if (!count) break;
         i = rnd(count);
-        if (*out)
-            strcat(out, "\\");
+        if (*out) strcat(out, "\\");
         strcat(out, names[i]);
-        if (!dirs[i] || rnd(4) == 0)
-            break;
+        if (!dirs[i] || rnd(4) == 0) break;
     }
     return *out != 0;
 }
@@ -187,16 +192,13 @@ static void op_create(void)
     int i;
 
     pick(name);
-    if (options & FILE_DELETE_ON_CLOSE)
-        access |= DELETE;
-    status =
-        t_create_at(&h, NULL, t_nt("%s", name), access, attributes, share, disposition, options,
-                    &info);
+    if (options & FILE_DELETE_ON_CLOSE) access |= DELETE;
+    status = t_create_at(&h, NULL, t_nt("%s", name), access, attributes, share, disposition,
+                         options, &info);
     t_say("create %s access %lx disposition %lu options %lx share %lu attributes %lx: %s info %lx",
           name, access, disposition, options, share, attributes, t_status(status),
           status ? 0ul : (unsigned long)info);
-    if (status)
-        return;
+    if (status) return;
     if (rnd(2)) {
         sprintf(text, "written by %u", rnd(1000));
         status = NtWriteFile(h, NULL, NULL, NULL, &io, text, (ULONG)strlen(text), NULL, NULL);
@@ -261,8 +263,8 @@ static void op_slot(void)
         t_say("slot %d: end of file %ld: %s", i, (long)at.QuadPart, t_status(status));
         break;
     case 5:
-        status = NtQueryInformationFile(h, &io, &info, sizeof info.standard,
-                                        (FILE_INFORMATION_CLASS)5);
+        status =
+            NtQueryInformationFile(h, &io, &info, sizeof info.standard, (FILE_INFORMATION_CLASS)5);
         if (status || info.standard.Directory)
             t_say("slot %d: standard: %s directory %d", i, t_status(status),
                   info.standard.Directory);
@@ -287,8 +289,7 @@ static void op_slot(void)
         break;
     case 9:
         info.basic.FileAttributes = rnd(3) ? FILE_ATTRIBUTE_NORMAL : FILE_ATTRIBUTE_READONLY;
-        status =
-            NtSetInformationFile(h, &io, &info, sizeof info.basic, (FILE_INFORMATION_CLASS)4);
+        status = NtSetInformationFile(h, &io, &info, sizeof info.basic, (FILE_INFORMATION_CLASS)4);
         t_say("slot %d: set basic: %s", i, t_status(status));
         break;
     case 10:
@@ -314,8 +315,7 @@ static void op_rename(bool link)
     /* The host leaves stale names in handles of a renamed file or below a renamed directory,
      * and what follows from them is an accident: nothing is kept open over a rename. */
     close_all();
-    if (t_attributes(t_nt("%s", from), &attributes))
-        attributes = 0;
+    if (t_attributes(t_nt("%s", from), &attributes)) attributes = 0;
     status = t_create(&h, t_nt("%s", from), DELETE | SYNCHRONIZE, T_ALL_SHARE, FILE_OPEN,
                       T_SYNC | FILE_OPEN_REPARSE_POINT);
     if (status) {
@@ -328,8 +328,7 @@ static void op_rename(bool link)
         status = t_create(&dir, t_nt("%s", parent), FILE_LIST_DIRECTORY | SYNCHRONIZE, T_ALL_SHARE,
                           FILE_OPEN, T_SYNC | FILE_DIRECTORY_FILE);
         if (status) {
-            t_say("%s %s -> %s / %s: open directory: %s", verb, from, parent, to,
-                  t_status(status));
+            t_say("%s %s -> %s / %s: open directory: %s", verb, from, parent, to, t_status(status));
             NtClose(h);
             return;
         }
@@ -338,8 +337,7 @@ static void op_rename(bool link)
     status = link ? t_link(h, dir, target, replace) : t_rename(h, dir, target, replace);
     t_say("%s %s (%lx) -> %s%s%s replace %d: %s", verb, from, attributes, relative ? parent : "",
           relative ? " / " : "", to, replace, t_status(status));
-    if (dir)
-        NtClose(dir);
+    if (dir) NtClose(dir);
     NtClose(h);
 }
 
@@ -441,8 +439,7 @@ static void op_list(void)
     wcscat(pattern, masks[rnd(COUNT(masks))]);
     find = FindFirstFileW(pattern, &data);
     t_say("list %s: %s", t_text(pattern, -1), t_win(find != INVALID_HANDLE_VALUE));
-    if (find == INVALID_HANDLE_VALUE)
-        return;
+    if (find == INVALID_HANDLE_VALUE) return;
     do {
         if (data.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)
             t_say("  %s %lx", t_text(data.cFileName, -1), data.dwFileAttributes);
@@ -478,8 +475,7 @@ static uint64_t state_of(const WCHAR *dir, uint64_t hash)
 
     swprintf(path, COUNT(path), L"%ls\\*", dir);
     find = FindFirstFileW(path, &data);
-    if (find == INVALID_HANDLE_VALUE)
-        return hash ^ GetLastError();
+    if (find == INVALID_HANDLE_VALUE) return hash ^ GetLastError();
     do {
         for (c = data.cFileName; *c; c++)
             hash = (hash ^ *c) * 0x100000001b3ull;
@@ -507,8 +503,7 @@ int main(int argc, char **argv)
         t_list("tree", t_dos("%s", ""), true);
         return t_end();
     }
-    if (!start || !t_option(1))
-        t_die("usage: file_random DIR [private] SEED COUNT | DIR dump");
+    if (!start || !t_option(1)) t_die("usage: file_random DIR [private] SEED COUNT | DIR dump");
     seed = strtoull(start, NULL, 10) * 2862933555777941757ull + 3037000493ull;
     count = (unsigned)strtoul(t_option(1), NULL, 10);
     trace = t_option(2) && !strcmp(t_option(2), "trace");

@@ -12,8 +12,7 @@ static bool take(const char *fmt, int *next, int limit, char *name)
     while (*next < limit) {
         snprintf(name, 100, "%s%0*d%s", fmt, limit > 100 ? 3 : 2, (*next)++,
                  limit > 100 ? ".dat" : "");
-        if (!t_attributes(t_nt("%s", name), &attributes))
-            return true;
+        if (!t_attributes(t_nt("%s", name), &attributes)) return true;
     }
     return false;
 }
@@ -24,12 +23,9 @@ static bool make_kind(const char *kind, char *name)
     static int serial;
 
     serial++;
-    if (!strcmp(kind, "file"))
-        return take("pool\\p", &next_file, 190, name);
-    if (!strcmp(kind, "full"))
-        return take("pooldirs\\q", &next_full, 50, name);
-    if (!strcmp(kind, "empty"))
-        return take("pooldirs\\e", &next_empty, 60, name);
+    if (!strcmp(kind, "file")) return take("pool\\p", &next_file, 190, name);
+    if (!strcmp(kind, "full")) return take("pooldirs\\q", &next_full, 50, name);
+    if (!strcmp(kind, "empty")) return take("pooldirs\\e", &next_empty, 60, name);
     if (!strcmp(kind, "own")) {
         sprintf(name, "own%d.txt", serial);
         t_put(t_dos("%s", name), "own file");
@@ -38,8 +34,7 @@ static bool make_kind(const char *kind, char *name)
         CreateDirectoryW(t_dos("%s", name), NULL);
         t_put(t_dos("%s\\inside", name), "inside");
     } else if (!strcmp(kind, "read-only")) {
-        if (!take("pool\\p", &next_file, 190, name))
-            return false;
+        if (!take("pool\\p", &next_file, 190, name)) return false;
         SetFileAttributesW(t_dos("%s", name), FILE_ATTRIBUTE_READONLY);
     } else if (!strcmp(kind, "missing")) {
         sprintf(name, "list\\new%d", serial);
@@ -71,20 +66,16 @@ static void matrix(bool link)
                     NTSTATUS status;
 
                     /* only a target that is there can be open */
-                    if (opened && (t < 3 || !replace))
-                        continue;
-                    if (!make_kind(from[f], source) || !make_kind(to[t], target))
-                        continue;
-                    if (opened &&
-                        t_create(&held, t_nt("%s", target), GENERIC_READ | SYNCHRONIZE, 7,
-                                 FILE_OPEN, T_SYNC))
+                    if (opened && (t < 3 || !replace)) continue;
+                    if (!make_kind(from[f], source) || !make_kind(to[t], target)) continue;
+                    if (opened && t_create(&held, t_nt("%s", target), GENERIC_READ | SYNCHRONIZE, 7,
+                                           FILE_OPEN, T_SYNC))
                         held = NULL;
                     h = t_open(t_nt("%s", source), DELETE, 0);
                     status = link ? t_link(h, NULL, t_nt("%s", target), replace)
                                   : t_rename(h, NULL, t_nt("%s", target), replace);
                     NtClose(h);
-                    if (held)
-                        NtClose(held);
+                    if (held) NtClose(held);
                     t_say("%s (%s) -> %s (%s) replace %d open %d: %s", from[f], source, to[t],
                           target, replace, opened, t_status(status));
                     t_show("  source", t_nt("%s", source));
@@ -150,8 +141,8 @@ static void special(void)
     t_say("directory with an open file below: %s", t_win(ok));
     NtClose(h);
     t_show("moved?", t_nt("with open file\\b\\three.txt"));
-    status = t_create(&h, t_nt("noext"), GENERIC_READ | SYNCHRONIZE, FILE_SHARE_READ, FILE_OPEN,
-                      T_SYNC);
+    status =
+        t_create(&h, t_nt("noext"), GENERIC_READ | SYNCHRONIZE, FILE_SHARE_READ, FILE_OPEN, T_SYNC);
     ok = MoveFileW(t_dos("noext"), t_dos("noext2"));
     t_say("file held without FILE_SHARE_DELETE (%s): %s", t_status(status), t_win(ok));
     NtClose(h);
@@ -168,8 +159,8 @@ static void directories(void)
     t_show("new", t_nt("nested\\moved\\t0500.txt"));
     t_put(t_dos("nested\\moved\\t0500.txt"), "changed after the move");
     t_say("delete one: %s", t_win(DeleteFileW(t_dos("nested\\moved\\t0501.txt"))));
-    t_say("rename one: %s", t_win(MoveFileW(t_dos("nested\\moved\\t0502.txt"),
-                                            t_dos("nested\\moved\\renamed.txt"))));
+    t_say("rename one: %s",
+          t_win(MoveFileW(t_dos("nested\\moved\\t0502.txt"), t_dos("nested\\moved\\renamed.txt"))));
     t_say("parent -> other: %s", t_win(MoveFileW(t_dos("nested"), t_dos("other"))));
     t_show("t0500", t_nt("other\\moved\\t0500.txt"));
     t_show("t0501", t_nt("other\\moved\\t0501.txt"));
@@ -216,17 +207,16 @@ static void rings(void)
 static void win32_calls(void)
 {
     t_part("kernel32");
-    t_say("MoveFile onto a file: %s", t_win(MoveFileW(t_dos("pool\\p220.dat"),
-                                                      t_dos("pool\\p221.dat"))));
+    t_say("MoveFile onto a file: %s",
+          t_win(MoveFileW(t_dos("pool\\p220.dat"), t_dos("pool\\p221.dat"))));
     t_say("MoveFileEx replace: %s",
           t_win(MoveFileExW(t_dos("pool\\p220.dat"), t_dos("pool\\p221.dat"),
                             MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)));
-    t_say("MoveFileEx file onto directory: %s",
-          t_win(MoveFileExW(t_dos("pool\\p222.dat"), t_dos("emptydir"),
-                            MOVEFILE_REPLACE_EXISTING)));
+    t_say(
+        "MoveFileEx file onto directory: %s",
+        t_win(MoveFileExW(t_dos("pool\\p222.dat"), t_dos("emptydir"), MOVEFILE_REPLACE_EXISTING)));
     t_say("MoveFileEx directory onto directory: %s",
-          t_win(MoveFileExW(t_dos("pooldirs\\q55"), t_dos("emptydir"),
-                            MOVEFILE_REPLACE_EXISTING)));
+          t_win(MoveFileExW(t_dos("pooldirs\\q55"), t_dos("emptydir"), MOVEFILE_REPLACE_EXISTING)));
     t_say("ReplaceFile: %s", t_win(ReplaceFileW(t_dos("pool\\p223.dat"), t_dos("pool\\p224.dat"),
                                                 t_dos("pool\\backup.dat"), 0, NULL, NULL)));
     t_show("p223", t_nt("pool\\p223.dat"));
@@ -258,8 +248,7 @@ static void base_links(void)
     NTSTATUS status;
 
     t_part("hard links of the base");
-    status = NtQueryInformationFile(h, &io, &standard, sizeof standard,
-                                    (FILE_INFORMATION_CLASS)5);
+    status = NtQueryInformationFile(h, &io, &standard, sizeof standard, (FILE_INFORMATION_CLASS)5);
     t_say("links: %s %lu", t_status(status), standard.NumberOfLinks);
     NtWriteFile(h, NULL, NULL, NULL, &io, "SECOND", 6, &at, NULL);
     status = NtReadFile(other, NULL, NULL, NULL, &io, data, 10, &at, NULL);

@@ -41,14 +41,12 @@ static void one_process(const char *name, bool write_first)
 
             sa = t_create(&a, t_nt("%s", name), modes[first].access | SYNCHRONIZE,
                           modes[first].share, FILE_OPEN, T_SYNC);
-            if (sa)
-                t_die("%s: %s", name, t_status(sa));
+            if (sa) t_die("%s: %s", name, t_status(sa));
             sb = t_create(&b, t_nt("%s", name), modes[second].access | SYNCHRONIZE,
                           modes[second].share, FILE_OPEN, T_SYNC);
             t_say("%lx/%lu then %lx/%lu: %s", modes[first].access, modes[first].share,
                   modes[second].access, modes[second].share, t_status(sb));
-            if (!sb)
-                NtClose(b);
+            if (!sb) NtClose(b);
             NtClose(a);
         }
 }
@@ -72,11 +70,10 @@ static void reader_sees_writer(const char *name)
     status = NtReadFile(reader, NULL, NULL, NULL, &io, data, 7, &at, NULL);
     t_say("read by the earlier handle: %s '%s'", t_status(status), data);
     at.QuadPart = 100;
-    status =
-        NtSetInformationFile(writer, &io, &at, sizeof at, (FILE_INFORMATION_CLASS)20);
+    status = NtSetInformationFile(writer, &io, &at, sizeof at, (FILE_INFORMATION_CLASS)20);
     t_say("size set to 100: %s", t_status(status));
-    status = NtQueryInformationFile(reader, &io, &standard, sizeof standard,
-                                    (FILE_INFORMATION_CLASS)5);
+    status =
+        NtQueryInformationFile(reader, &io, &standard, sizeof standard, (FILE_INFORMATION_CLASS)5);
     t_say("size by the earlier handle: %s %lu", t_status(status),
           (unsigned long)standard.EndOfFile.QuadPart);
     NtClose(reader);
@@ -94,8 +91,7 @@ static void child_open(const char *name)
                                    modes[i].share, FILE_OPEN, T_SYNC);
 
         t_say("    child %lx/%lu: %s", modes[i].access, modes[i].share, t_status(status));
-        if (!status)
-            NtClose(h);
+        if (!status) NtClose(h);
     }
 }
 
@@ -113,8 +109,7 @@ static void two_processes(const char *name)
 
         t_say("  held with %lx/%lu: %s", modes[f].access, modes[f].share, t_status(status));
         t_say("  child ended with %lu", t_wait(t_spawn("child open \"%s\"", name)));
-        if (!status)
-            NtClose(h);
+        if (!status) NtClose(h);
     }
 }
 
@@ -192,8 +187,7 @@ static void locks(const char *name, ULONG access)
     one = read_at(b, 0, 5);
     two = write_at(b, 0, 5);
     three = write_at(b, 20, 5);
-    t_say("other handle reads %s, writes %s and %s", t_status(one), t_status(two),
-          t_status(three));
+    t_say("other handle reads %s, writes %s and %s", t_status(one), t_status(two), t_status(three));
     t_say("child ended with %lu", t_wait(t_spawn("child lock \"%s\" %lx", name, GENERIC_READ)));
     t_say("child ended with %lu",
           t_wait(t_spawn("child lock \"%s\" %lx", name, GENERIC_READ | GENERIC_WRITE)));
@@ -259,8 +253,7 @@ static int child(void)
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
-    if (t_option(0) && !strcmp(t_option(0), "child"))
-        return child();
+    if (t_option(0) && !strcmp(t_option(0), "child")) return child();
     one_process("hello.txt", false);
     one_process("Mixed Case.TXT", true);
     one_process("nested", false);

@@ -4,12 +4,14 @@
 #include "test.h"
 #include <winioctl.h>
 
-#define MOUNTMGR_QUERY_POINTS        CTL_CODE('m', 2, METHOD_BUFFERED, FILE_ANY_ACCESS)
-#define MOUNTMGR_DEFINE_UNIX_DRIVE   CTL_CODE('m', 32, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
-#define MOUNTMGR_QUERY_UNIX_DRIVE    CTL_CODE('m', 33, METHOD_BUFFERED, FILE_READ_ACCESS)
-#define MOUNTMGR_DEFINE_SHELL_FOLDER CTL_CODE('m', 34, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
-#define MOUNTMGR_WRITE_CREDENTIAL    CTL_CODE('m', 49, METHOD_BUFFERED, FILE_WRITE_ACCESS)
-#define MOUNTMGR_DELETE_CREDENTIAL   CTL_CODE('m', 50, METHOD_BUFFERED, FILE_WRITE_ACCESS)
+#define MOUNTMGR_QUERY_POINTS CTL_CODE('m', 2, METHOD_BUFFERED, FILE_ANY_ACCESS)
+#define MOUNTMGR_DEFINE_UNIX_DRIVE                                                                 \
+    CTL_CODE('m', 32, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
+#define MOUNTMGR_QUERY_UNIX_DRIVE CTL_CODE('m', 33, METHOD_BUFFERED, FILE_READ_ACCESS)
+#define MOUNTMGR_DEFINE_SHELL_FOLDER                                                               \
+    CTL_CODE('m', 34, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
+#define MOUNTMGR_WRITE_CREDENTIAL  CTL_CODE('m', 49, METHOD_BUFFERED, FILE_WRITE_ACCESS)
+#define MOUNTMGR_DELETE_CREDENTIAL CTL_CODE('m', 50, METHOD_BUFFERED, FILE_WRITE_ACCESS)
 
 /* How Wine's mount manager describes a drive. */
 struct unix_drive {
@@ -52,9 +54,8 @@ static void passed(HANDLE manager)
     HANDLE volume;
 
     t_part("requests that change nothing");
-    t_say("points: %s",
-          ioctl(manager, MOUNTMGR_QUERY_POINTS, &points, sizeof(points.words), &points,
-                sizeof(points)));
+    t_say("points: %s", ioctl(manager, MOUNTMGR_QUERY_POINTS, &points, sizeof(points.words),
+                              &points, sizeof(points)));
     t_say("drive c: %d, drive q: %d", drive_type(manager, 'c'), drive_type(manager, 'q'));
     t_say("unknown request: %s",
           ioctl(manager, CTL_CODE('m', 99, METHOD_BUFFERED, FILE_WRITE_ACCESS), NULL, 0, NULL, 0));
@@ -69,8 +70,8 @@ static void check_refused(const char *what, HANDLE device, DWORD code, void *in,
     bool ok = DeviceIoControl(device, code, in, size, NULL, 0, &size, NULL);
     DWORD error = GetLastError();
 
-    t_ok(!ok && error == ERROR_ACCESS_DENIED, "%s: %s, error %lu", what,
-         ok ? "done" : "refused", ok ? 0 : error);
+    t_ok(!ok && error == ERROR_ACCESS_DENIED, "%s: %s, error %lu", what, ok ? "done" : "refused",
+         ok ? 0 : error);
 }
 
 static void refused(HANDLE manager)
@@ -90,10 +91,8 @@ static void refused(HANDLE manager)
     memcpy(define.text, "/tmp", 5);
     check_refused("define drive", manager, MOUNTMGR_DEFINE_UNIX_DRIVE, &define, sizeof(define));
     t_ok(drive_type(manager, 'q') == -1, "there is no such drive");
-    check_refused("define folder", manager, MOUNTMGR_DEFINE_SHELL_FOLDER, nothing,
-                  sizeof(nothing));
-    check_refused("write credential", manager, MOUNTMGR_WRITE_CREDENTIAL, nothing,
-                  sizeof(nothing));
+    check_refused("define folder", manager, MOUNTMGR_DEFINE_SHELL_FOLDER, nothing, sizeof(nothing));
+    check_refused("write credential", manager, MOUNTMGR_WRITE_CREDENTIAL, nothing, sizeof(nothing));
     check_refused("delete credential", manager, MOUNTMGR_DELETE_CREDENTIAL, nothing,
                   sizeof(nothing));
 

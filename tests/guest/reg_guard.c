@@ -24,8 +24,8 @@ NTSTATUS NTAPI NtReplaceKey(OBJECT_ATTRIBUTES *, HANDLE, OBJECT_ATTRIBUTES *);
 NTSTATUS NTAPI NtEnumerateKey(HANDLE, ULONG, int, void *, ULONG, ULONG *);
 NTSTATUS NTAPI NtEnumerateValueKey(HANDLE, ULONG, int, void *, ULONG, ULONG *);
 NTSTATUS NTAPI NtQueryKey(HANDLE, int, void *, ULONG, ULONG *);
-NTSTATUS NTAPI NtNotifyChangeKey(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *,
-                                 ULONG, BOOLEAN, void *, ULONG, BOOLEAN);
+NTSTATUS NTAPI NtNotifyChangeKey(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *, ULONG,
+                                 BOOLEAN, void *, ULONG, BOOLEAN);
 NTSTATUS NTAPI NtQueryLicenseValue(const UNICODE_STRING *, ULONG *, void *, ULONG, ULONG *);
 
 #define VERSION_KEY L"\\Registry\\Machine\\Software\\Microsoft\\Windows NT\\CurrentVersion"
@@ -101,7 +101,9 @@ static void say_create(const char *what, HANDLE root, const WCHAR *name, ULONG o
     NTSTATUS status = create(&key, root, name, KEY_READ, options, &disposition);
 
     t_say("%s: %s, disposition %lu, handle %s", what, t_status(status), disposition,
-          key == (HANDLE)1 ? "untouched" : key ? "given" : "none");
+          key == (HANDLE)1 ? "untouched"
+          : key            ? "given"
+                           : "none");
     if (!status) NtClose(key);
 }
 
@@ -122,8 +124,8 @@ static void opens(void)
     say_create("relative", root, L"Microsoft\\Windows NT", 0);
     say_create("root itself", root, L"", 0);
     say_create("as a link", NULL, VERSION_KEY, CREATE_LINK);
-    say_create("link in the path", NULL,
-               L"\\Registry\\Machine\\System\\CurrentControlSet\\Control", 0);
+    say_create("link in the path", NULL, L"\\Registry\\Machine\\System\\CurrentControlSet\\Control",
+               0);
 
     t_part("what is wrong for every host");
     say_create("no name", NULL, L"", 0);
@@ -173,9 +175,9 @@ static void reading(void)
     t_say("license: %s", t_status(NtQueryLicenseValue(&license, NULL, NULL, 0, &size)));
 
     event = CreateEventW(NULL, TRUE, FALSE, NULL);
-    t_say("notify: %s", t_status(NtNotifyChangeKey(key, event, NULL, NULL, &io,
-                                                   REG_NOTIFY_CHANGE_LAST_SET, TRUE, NULL, 0,
-                                                   TRUE)));
+    t_say("notify: %s",
+          t_status(NtNotifyChangeKey(key, event, NULL, NULL, &io, REG_NOTIFY_CHANGE_LAST_SET, TRUE,
+                                     NULL, 0, TRUE)));
     CloseHandle(event);
 
     OpenProcessToken(GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES, &token);
@@ -288,9 +290,11 @@ static void refused(void)
     REFUSED(NtSetSecurityObject(key, DACL_SECURITY_INFORMATION, &sd));
 
     t_ok(RegCreateKeyExW(HKEY_CURRENT_USER, L"Software\\fvm a\\b\\c", 0, NULL, 0, KEY_ALL_ACCESS,
-                         NULL, &hkey, NULL) == ERROR_ACCESS_DENIED, "RegCreateKeyEx, deep");
+                         NULL, &hkey, NULL) == ERROR_ACCESS_DENIED,
+         "RegCreateKeyEx, deep");
     t_ok(RegSetKeyValueW(HKEY_CURRENT_USER, L"Environment", L"fvm", REG_SZ, L"x", 4) ==
-             ERROR_ACCESS_DENIED, "RegSetKeyValue");
+             ERROR_ACCESS_DENIED,
+         "RegSetKeyValue");
 
     t_part("and nothing has changed");
     query(key, VALUE, &after);
@@ -299,7 +303,8 @@ static void refused(void)
     t_ok(exists(VERSION_KEY), "the key keeps its name");
     t_ok(!exists(NEW_KEY), "no new key");
     t_ok(RegOpenKeyExW(HKEY_CURRENT_USER, L"Software\\fvm a", 0, KEY_READ, &hkey) ==
-             ERROR_FILE_NOT_FOUND, "no new key of the user");
+             ERROR_FILE_NOT_FOUND,
+         "no new key of the user");
     NtClose(key);
 }
 

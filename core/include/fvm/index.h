@@ -57,6 +57,7 @@ struct fvm_lookup {
     bool parent_private;   /* the parent directory is the VM's own: the base is not seen below */
     bool has_children;     /* the node has nodes below it */
     bool aliased;          /* the path went through an alias: canon is not the input */
+    bool is_alias;         /* ... and is the alias itself, not something below it */
     bool private_alias;    /* ... through one into the VM's own private tree */
     fvm_wchar *canon;      /* out: the canonical view path with aliases resolved */
     uint32_t canon_len;

@@ -26,7 +26,8 @@ enum fvm_log_op {
     FVM_LOG_FORGET,      /* path */
     FVM_LOG_RENAME,      /* path -> other; flags: directory, base (something at other in the base) */
     FVM_LOG_ALIAS,       /* path is another name of other; flags: private tree */
-    FVM_LOG_OP_LAST = FVM_LOG_ALIAS,
+    FVM_LOG_DONE,        /* no path: the renaming on disk of the record before is finished */
+    FVM_LOG_OP_LAST = FVM_LOG_DONE,
 };
 
 enum { FVM_LOG_DIRECTORY = 1, FVM_LOG_BASE = 2, FVM_LOG_PRIVATE_TREE = 4 };

@@ -49,6 +49,7 @@ struct fvm_shared {
     volatile uint64_t log_tail; /* bytes of the log that are valid */
     volatile uint64_t log_seq;  /* sequence number of the last record */
     volatile uint32_t tmp_seq;  /* makes names in tmp unique */
+    volatile uint32_t repairs;  /* times that a dead writer's work was put right */
     volatile uint32_t open_chunks; /* chunks of the table of open base files ever used */
     volatile uint32_t stale_opens; /* copies made of files that were open in the VM, ever */
     volatile uint32_t read_only; /* a write of the log failed: nothing more is changed */

@@ -16,8 +16,7 @@ static char *ring_bytes(size_t size)
 
     free(ring[i]);
     ring[i] = malloc(size);
-    if (!ring[i])
-        t_die("no memory");
+    if (!ring[i]) t_die("no memory");
     return ring[i];
 }
 
@@ -51,8 +50,7 @@ bool t_ok(bool ok, const char *fmt, ...)
     va_list args;
 
     checks++;
-    if (!ok)
-        failures++;
+    if (!ok) failures++;
     printf("%s %d - ", ok ? "ok" : "not ok", checks);
     va_start(args, fmt);
     say_list("", fmt, args);
@@ -79,20 +77,17 @@ void t_begin(int argc, char **argv)
     bool private = false;
 
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-    if (argc < 2)
-        t_die("usage: %s DIRECTORY [private] [OPTION...]", argv[0]);
+    if (argc < 2) t_die("usage: %s DIRECTORY [private] [OPTION...]", argv[0]);
     if (!GetModuleFileNameA(NULL, t_program, sizeof t_program))
         t_die("GetModuleFileName failed: %lu", GetLastError());
     for (i = 2; i < argc && option_count < 64; i++) {
         if (!strcmp(argv[i], "private"))
-            private = true;
-        else
-            kept[option_count++] = argv[i];
+        private = true;
+        else kept[option_count++] = argv[i];
     }
     options = kept;
     len = MultiByteToWideChar(CP_UTF8, 0, argv[1], -1, t_root, 30000);
-    if (!len)
-        t_die("bad directory name");
+    if (!len) t_die("bad directory name");
     len--;
     while (len && (t_root[len - 1] == '\\' || t_root[len - 1] == '/'))
         t_root[--len] = 0;
@@ -102,8 +97,7 @@ void t_begin(int argc, char **argv)
         WCHAR *base = _wcsdup(t_root);
 
         wcscat(t_root, L".private");
-        if (!base || !t_copy_tree(base, t_root))
-            t_die("cannot copy the tree: %lu", GetLastError());
+        if (!base || !t_copy_tree(base, t_root)) t_die("cannot copy the tree: %lu", GetLastError());
         free(base);
     }
 }
@@ -111,8 +105,7 @@ void t_begin(int argc, char **argv)
 int t_end(void)
 {
     printf("1..%d\n", checks);
-    if (failures)
-        printf("# %d of %d checks failed\n", failures, checks);
+    if (failures) printf("# %d of %d checks failed\n", failures, checks);
     fflush(stdout);
     return failures ? 1 : 0;
 }
@@ -129,30 +122,72 @@ const char *t_status(NTSTATUS status)
         const char *name;
     } names[] = {
 #define N(x) {STATUS_##x, #x}
-        N(SUCCESS), N(PENDING), N(BUFFER_OVERFLOW), N(NO_MORE_FILES), N(NO_MORE_ENTRIES),
-        N(NOT_IMPLEMENTED), N(INVALID_INFO_CLASS), N(INFO_LENGTH_MISMATCH),
-        N(ACCESS_VIOLATION), N(INVALID_HANDLE), N(INVALID_PARAMETER), N(NO_SUCH_FILE),
-        N(END_OF_FILE), N(INVALID_DEVICE_REQUEST), N(ACCESS_DENIED), N(BUFFER_TOO_SMALL),
-        N(OBJECT_TYPE_MISMATCH), N(OBJECT_NAME_INVALID), N(OBJECT_NAME_NOT_FOUND),
-        N(OBJECT_NAME_COLLISION), N(OBJECT_PATH_INVALID), N(OBJECT_PATH_NOT_FOUND),
-        N(OBJECT_PATH_SYNTAX_BAD), N(SHARING_VIOLATION), N(FILE_LOCK_CONFLICT),
-        N(LOCK_NOT_GRANTED), N(DELETE_PENDING), N(FILE_IS_A_DIRECTORY), N(NOT_A_DIRECTORY),
-        N(DIRECTORY_NOT_EMPTY), N(CANNOT_DELETE), N(FILE_DELETED), N(NOT_SUPPORTED),
-        N(USER_MAPPED_FILE), N(NOT_SAME_DEVICE), N(RANGE_NOT_LOCKED), N(INVALID_FILE_FOR_SECTION),
-        N(MAPPED_FILE_SIZE_ZERO), N(SECTION_TOO_BIG), N(SECTION_PROTECTION), N(NAME_TOO_LONG),
-        N(NOTIFY_ENUM_DIR), N(NOTIFY_CLEANUP), N(CANCELLED), N(DATATYPE_MISALIGNMENT),
-        N(NOT_A_REPARSE_POINT), N(IO_REPARSE_TAG_NOT_HANDLED), N(STOPPED_ON_SYMLINK),
-        N(EAS_NOT_SUPPORTED), N(NO_EAS_ON_FILE), N(INVALID_USER_BUFFER), N(DISK_FULL),
-        N(OBJECT_NAME_EXISTS), N(NONEXISTENT_EA_ENTRY), N(INVALID_VIEW_SIZE), N(BAD_DEVICE_TYPE),
-        N(INVALID_IMAGE_NOT_MZ), N(IMAGE_NOT_AT_BASE), N(INVALID_ADDRESS),
+        N(SUCCESS),
+        N(PENDING),
+        N(BUFFER_OVERFLOW),
+        N(NO_MORE_FILES),
+        N(NO_MORE_ENTRIES),
+        N(NOT_IMPLEMENTED),
+        N(INVALID_INFO_CLASS),
+        N(INFO_LENGTH_MISMATCH),
+        N(ACCESS_VIOLATION),
+        N(INVALID_HANDLE),
+        N(INVALID_PARAMETER),
+        N(NO_SUCH_FILE),
+        N(END_OF_FILE),
+        N(INVALID_DEVICE_REQUEST),
+        N(ACCESS_DENIED),
+        N(BUFFER_TOO_SMALL),
+        N(OBJECT_TYPE_MISMATCH),
+        N(OBJECT_NAME_INVALID),
+        N(OBJECT_NAME_NOT_FOUND),
+        N(OBJECT_NAME_COLLISION),
+        N(OBJECT_PATH_INVALID),
+        N(OBJECT_PATH_NOT_FOUND),
+        N(OBJECT_PATH_SYNTAX_BAD),
+        N(SHARING_VIOLATION),
+        N(FILE_LOCK_CONFLICT),
+        N(LOCK_NOT_GRANTED),
+        N(DELETE_PENDING),
+        N(FILE_IS_A_DIRECTORY),
+        N(NOT_A_DIRECTORY),
+        N(DIRECTORY_NOT_EMPTY),
+        N(CANNOT_DELETE),
+        N(FILE_DELETED),
+        N(NOT_SUPPORTED),
+        N(USER_MAPPED_FILE),
+        N(NOT_SAME_DEVICE),
+        N(RANGE_NOT_LOCKED),
+        N(INVALID_FILE_FOR_SECTION),
+        N(MAPPED_FILE_SIZE_ZERO),
+        N(SECTION_TOO_BIG),
+        N(SECTION_PROTECTION),
+        N(NAME_TOO_LONG),
+        N(NOTIFY_ENUM_DIR),
+        N(NOTIFY_CLEANUP),
+        N(CANCELLED),
+        N(DATATYPE_MISALIGNMENT),
+        N(NOT_A_REPARSE_POINT),
+        N(IO_REPARSE_TAG_NOT_HANDLED),
+        N(STOPPED_ON_SYMLINK),
+        N(EAS_NOT_SUPPORTED),
+        N(NO_EAS_ON_FILE),
+        N(INVALID_USER_BUFFER),
+        N(DISK_FULL),
+        N(OBJECT_NAME_EXISTS),
+        N(NONEXISTENT_EA_ENTRY),
+        N(INVALID_VIEW_SIZE),
+        N(BAD_DEVICE_TYPE),
+        N(INVALID_IMAGE_NOT_MZ),
+        N(IMAGE_NOT_AT_BASE),
+        N(INVALID_ADDRESS),
 #undef N
     };
     char *text;
     size_t i;
 
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].status == status)
-            return names[i].name;
+        if (names[i].status == status) return names[i].name;
     text = ring_bytes(16);
     snprintf(text, 16, "%08lx", (unsigned long)status);
     return text;
@@ -163,8 +198,7 @@ const char *t_win(BOOL ok)
     char *text;
     DWORD error = GetLastError();
 
-    if (ok)
-        return "ok";
+    if (ok) return "ok";
     text = ring_bytes(24);
     snprintf(text, 24, "error %lu", error);
     return text;
@@ -175,10 +209,8 @@ const char *t_text(const WCHAR *s, int len)
     char *text, *out;
     int i;
 
-    if (!s)
-        return "(null)";
-    if (len < 0)
-        len = (int)wcslen(s);
+    if (!s) return "(null)";
+    if (len < 0) len = (int)wcslen(s);
     out = text = ring_bytes((size_t)len * 6 + 1);
     for (i = 0; i < len; i++) {
         if (s[i] >= 0x20 && s[i] < 0x7f)
@@ -211,8 +243,7 @@ static const WCHAR *build_name(const WCHAR *prefix, const char *fmt, va_list arg
     wcscpy(name, prefix);
     wcscat(name, t_root);
     out += wcslen(name);
-    if (*rel)
-        *out++ = '\\';
+    if (*rel) *out++ = '\\';
     while (*rel)
         *out++ = (unsigned char)*rel++;
     *out = 0;
@@ -267,10 +298,9 @@ NTSTATUS t_create_at(HANDLE *h, HANDLE dir, const WCHAR *name, ULONG access, ULO
     str.MaximumLength = str.Length;
     InitializeObjectAttributes(&attr, &str, OBJ_CASE_INSENSITIVE, dir, NULL);
     io.Information = 0xdead;
-    status = NtCreateFile(h, access, &attr, &io, NULL, attributes, share, disposition, opts, NULL,
-                          0);
-    if (info)
-        *info = io.Information;
+    status =
+        NtCreateFile(h, access, &attr, &io, NULL, attributes, share, disposition, opts, NULL, 0);
+    if (info) *info = io.Information;
     return status;
 }
 
@@ -287,8 +317,7 @@ HANDLE t_open(const WCHAR *name, ULONG access, ULONG opts)
     NTSTATUS status =
         t_create(&h, name, access | SYNCHRONIZE, T_ALL_SHARE, FILE_OPEN, opts | T_SYNC);
 
-    if (status)
-        t_die("cannot open %s: %s", t_text(name, -1), t_status(status));
+    if (status) t_die("cannot open %s: %s", t_text(name, -1), t_status(status));
     return h;
 }
 
@@ -300,8 +329,7 @@ static NTSTATUS set_name(HANDLE h, HANDLE dir, const WCHAR *name, bool replace, 
     IO_STATUS_BLOCK io;
     NTSTATUS status;
 
-    if (!info)
-        t_die("no memory");
+    if (!info) t_die("no memory");
     *(BOOLEAN *)info = replace;
     info->RootDirectory = dir;
     info->FileNameLength = (ULONG)bytes;
@@ -349,8 +377,7 @@ void t_put(const WCHAR *dos, const char *text)
     HANDLE h = CreateFileW(dos, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL);
     DWORD done;
 
-    if (h == INVALID_HANDLE_VALUE)
-        t_die("cannot create %s: %lu", t_text(dos, -1), GetLastError());
+    if (h == INVALID_HANDLE_VALUE) t_die("cannot create %s: %lu", t_text(dos, -1), GetLastError());
     if (!WriteFile(h, text, (DWORD)strlen(text), &done, NULL) || done != strlen(text))
         t_die("cannot write %s: %lu", t_text(dos, -1), GetLastError());
     CloseHandle(h);
@@ -374,8 +401,7 @@ uint64_t t_hash_handle(HANDLE h, uint64_t *size)
             hash = (hash ^ block[i]) * 0x100000001b3ull;
         offset.QuadPart += (LONGLONG)io.Information;
     }
-    if (size)
-        *size = (uint64_t)offset.QuadPart;
+    if (size) *size = (uint64_t)offset.QuadPart;
     return hash;
 }
 
@@ -414,8 +440,7 @@ static void list_below(const WCHAR *dos, const char *rel, bool deep)
     HANDLE find, h;
     uint64_t hash;
 
-    if (!path)
-        t_die("no memory");
+    if (!path) t_die("no memory");
     wcscpy(path, dos);
     wcscpy(path + len, L"\\*");
     find = FindFirstFileW(path, &data);
@@ -430,13 +455,11 @@ static void list_below(const WCHAR *dos, const char *rel, bool deep)
             ((unsigned long long)data.nFileSizeHigh << 32) | data.nFileSizeLow;
 
         if (!wcscmp(data.cFileName, L".") || !wcscmp(data.cFileName, L"..")) {
-            if (!deep)
-                t_say("  %s attributes %lx", text, data.dwFileAttributes);
+            if (!deep) t_say("  %s attributes %lx", text, data.dwFileAttributes);
             continue;
         }
         name = malloc(strlen(rel) + strlen(text) + 2);
-        if (!name)
-            t_die("no memory");
+        if (!name) t_die("no memory");
         sprintf(name, "%s%s%s", rel, *rel ? "\\" : "", text);
         wcscpy(path + len, L"\\");
         wcscat(path + len, data.cFileName);
@@ -448,11 +471,9 @@ static void list_below(const WCHAR *dos, const char *rel, bool deep)
         } else {
             h = CreateFileW(path, GENERIC_READ, T_ALL_SHARE, NULL, OPEN_EXISTING, 0, NULL);
             hash = h == INVALID_HANDLE_VALUE ? GetLastError() : t_hash_handle(h, NULL);
-            if (h != INVALID_HANDLE_VALUE)
-                CloseHandle(h);
-            t_say("  %s attributes %lx size %llu short '%s' hash %llx", name,
-                  data.dwFileAttributes, size, t_text(data.cAlternateFileName, -1),
-                  (unsigned long long)hash);
+            if (h != INVALID_HANDLE_VALUE) CloseHandle(h);
+            t_say("  %s attributes %lx size %llu short '%s' hash %llx", name, data.dwFileAttributes,
+                  size, t_text(data.cAlternateFileName, -1), (unsigned long long)hash);
         }
         free(name);
     } while (FindNextFileW(find, &data));
@@ -478,8 +499,7 @@ static bool copy_times(const WCHAR *from, const WCHAR *to)
               GetFileAttributesExW(from, GetFileExInfoStandard, &data) &&
               SetFileTime(h, NULL, &data.ftLastAccessTime, &data.ftLastWriteTime);
 
-    if (h != INVALID_HANDLE_VALUE)
-        CloseHandle(h);
+    if (h != INVALID_HANDLE_VALUE) CloseHandle(h);
     return ok;
 }
 
@@ -509,14 +529,11 @@ bool t_copy_tree(const WCHAR *from, const WCHAR *to)
                 ok = t_copy_tree(src, dst);
             else
                 ok = CopyFileW(src, dst, TRUE);
-            if (!ok)
-                printf("# cannot copy %s: error %lu\n", t_text(src, -1), GetLastError());
+            if (!ok) printf("# cannot copy %s: error %lu\n", t_text(src, -1), GetLastError());
         }
-        if (ok && !FindNextFileW(find, &data))
-            break;
+        if (ok && !FindNextFileW(find, &data)) break;
     }
-    if (find != INVALID_HANDLE_VALUE)
-        FindClose(find);
+    if (find != INVALID_HANDLE_VALUE) FindClose(find);
     ok = ok && copy_times(from, to);
     free(src);
     free(dst);
@@ -530,11 +547,9 @@ static HANDLE spawn(bool with_root, const char *fmt, va_list args)
     char *line = malloc(40000);
     int len;
 
-    if (!line)
-        t_die("no memory");
+    if (!line) t_die("no memory");
     len = sprintf(line, "\"%s\" ", t_program);
-    if (with_root)
-        len += sprintf(line + len, "\"%s\" ", t_text(t_root, -1));
+    if (with_root) len += sprintf(line + len, "\"%s\" ", t_text(t_root, -1));
     vsnprintf(line + len, (size_t)(40000 - len), fmt, args);
     fflush(stdout);
     if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &info))

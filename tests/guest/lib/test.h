@@ -25,10 +25,10 @@
 NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *,
                                     void *, ULONG, FILE_INFORMATION_CLASS, BOOLEAN,
                                     UNICODE_STRING *, BOOLEAN);
-NTSTATUS NTAPI NtReadFile(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *, void *,
-                          ULONG, LARGE_INTEGER *, ULONG *);
-NTSTATUS NTAPI NtWriteFile(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *,
-                           const void *, ULONG, LARGE_INTEGER *, ULONG *);
+NTSTATUS NTAPI NtReadFile(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *, void *, ULONG,
+                          LARGE_INTEGER *, ULONG *);
+NTSTATUS NTAPI NtWriteFile(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *, const void *,
+                           ULONG, LARGE_INTEGER *, ULONG *);
 NTSTATUS NTAPI NtLockFile(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *,
                           LARGE_INTEGER *, LARGE_INTEGER *, ULONG *, BOOLEAN, BOOLEAN);
 NTSTATUS NTAPI NtUnlockFile(HANDLE, IO_STATUS_BLOCK *, LARGE_INTEGER *, LARGE_INTEGER *, ULONG *);
@@ -48,8 +48,8 @@ NTSTATUS NTAPI NtFsControlFile(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATU
                                void *, ULONG, void *, ULONG);
 NTSTATUS NTAPI NtCreateSection(HANDLE *, ACCESS_MASK, const OBJECT_ATTRIBUTES *,
                                const LARGE_INTEGER *, ULONG, ULONG, HANDLE);
-NTSTATUS NTAPI NtMapViewOfSection(HANDLE, HANDLE, void **, ULONG_PTR, SIZE_T,
-                                  const LARGE_INTEGER *, SIZE_T *, ULONG, ULONG, ULONG);
+NTSTATUS NTAPI NtMapViewOfSection(HANDLE, HANDLE, void **, ULONG_PTR, SIZE_T, const LARGE_INTEGER *,
+                                  SIZE_T *, ULONG, ULONG, ULONG);
 NTSTATUS NTAPI NtUnmapViewOfSection(HANDLE, void *);
 NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE, const void *, int, void *, SIZE_T, SIZE_T *);
 NTSTATUS NTAPI NtCancelIoFile(HANDLE, IO_STATUS_BLOCK *);
