@@ -57,15 +57,17 @@ static int fill_paths(struct fvm_shared *s, const struct vm *vm, const struct ba
     return rc;
 }
 
-/* Fills a new block, all zeros, of FVM_SHARED_SIZE bytes, and mends the workspace. */
-static int fill(char *block, const struct vm *vm, const struct base *base, struct err **err)
+/* Fills a new block, all zeros, of size bytes, and mends the workspace. */
+static int fill(char *block, uint64_t size, const struct vm *vm, const struct base *base,
+                struct err **err)
 {
     struct fvm_shared *s = (struct fvm_shared *)(void *)block;
     _Static_assert(sizeof(*s) <= FVM_SHARED_CONFIG_OFFSET, "the configuration has its own place");
     s->version = FVM_SHARED_VERSION;
-    s->size = FVM_SHARED_SIZE;
+    s->size = size;
     s->index_offset = FVM_SHARED_INDEX_OFFSET;
-    s->index_size = FVM_SHARED_INDEX_SIZE;
+    s->opens_offset = size - FVM_SHARED_OPENS_SIZE;
+    s->index_size = s->opens_offset - s->index_offset;
     s->vm_name_len = (uint32_t)fvm_utf8_to_utf16(vm->name, strlen(vm->name), s->vm_name, 256);
     s->host_has_z = base->has_z;
     if (fill_paths(s, vm, base, err)) return -1;
@@ -102,14 +104,14 @@ static void on_bus_error(int sig)
     siglongjmp(no_room, 1);
 }
 
-static int fill_guarded(char *block, const struct vm *vm, const struct base *base, const char *file,
-                        struct err **err)
+static int fill_guarded(char *block, uint64_t size, const struct vm *vm, const struct base *base,
+                        const char *file, struct err **err)
 {
     struct sigaction guard = {.sa_handler = on_bus_error}, old;
     sigaction(SIGBUS, &guard, &old);
     /* what fill() holds at such a moment is lost, and fvm ends soon after */
     int rc = sigsetjmp(no_room, 1) ? err_sys(err, ENOSPC, "no room for the shared memory %s", file)
-                                   : fill(block, vm, base, err);
+                                   : fill(block, size, vm, base, err);
     sigaction(SIGBUS, &old, NULL);
     return rc;
 }
@@ -117,17 +119,20 @@ static int fill_guarded(char *block, const struct vm *vm, const struct base *bas
 /* Makes the block's file aside and moves it into place. */
 static int build(const struct vm *vm, const struct base *base, const char *shared, struct err **err)
 {
-    char *file = xasprintf("%s.new", shared);
+    char *file = xasprintf("%s.new", shared), *log = xasprintf("%s/log", vm->dir);
+    struct stat st;
+    uint64_t size = fvm_shared_size(stat(log, &st) ? 0 : (uint64_t)st.st_size);
+    free(log);
     int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), rc = 0;
     void *block = MAP_FAILED;
-    if (fd < 0 || ftruncate(fd, (off_t)FVM_SHARED_SIZE))
+    if (fd < 0 || ftruncate(fd, (off_t)size))
         rc = err_sys(err, errno, "cannot make the shared memory %s", file);
     if (!rc) {
-        block = mmap(NULL, FVM_SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (block == MAP_FAILED) rc = err_sys(err, errno, "cannot map the shared memory %s", file);
     }
-    if (!rc) rc = fill_guarded(block, vm, base, file, err);
-    if (block != MAP_FAILED) munmap(block, FVM_SHARED_SIZE);
+    if (!rc) rc = fill_guarded(block, size, vm, base, file, err);
+    if (block != MAP_FAILED) munmap(block, size);
     if (fd >= 0) close(fd);
     if (!rc && rename(file, shared))
         rc = err_sys(err, errno, "cannot move the shared memory to %s", shared);

@@ -61,6 +61,31 @@ fvm_guest_boot:
     popq %rcx
     jmp *%rax
 
+/* --- system calls -------------------------------------------------------------------- *
+ * Called by the stubs with the number in eax and the first argument in r10 as well as rcx;
+ * rcx and r11 are free. The stack holds the stub's return address, then its caller's. A hook
+ * is entered as if the stub's caller had called it; that skips the "ret" of the stub, so a
+ * call from anything but a stub goes to the host. */
+    .globl guest_syscall_entry
+    .def guest_syscall_entry; .scl 2; .type 32; .endef
+    .p2align 4
+guest_syscall_entry:
+    cmpl $0x1200, %eax              /* GUEST_SYSCALLS */
+    jae 1f
+    leaq guest_syscall_table(%rip), %r11
+    movl (%r11,%rax,4), %r11d
+    testl %r11d, %r11d
+    jz 1f
+    movq (%rsp), %rcx
+    cmpb $0xc3, -11(%rcx)           /* where the host would return to */
+    jne 1f
+    movabsq $BASE, %rcx
+    addq %rcx, %r11
+    movq %r10, %rcx
+    addq $8, %rsp
+    jmp *%r11
+1:  jmp *guest_host_syscall(%rip)
+
 /* --- exceptions ---------------------------------------------------------------------- *
  * Stands in front of the host's KiUserExceptionDispatcher. */
     .globl guest_exception_entry, guest_dispatcher_saved

@@ -22,14 +22,14 @@ void guest_boot_fail(enum guest_boot_step step)
         guest_raw.terminate_process(NT_CURRENT_PROCESS, (NTSTATUS)(GUEST_BOOT_FAILED | step));
 }
 
-/* Maps the shared block and gives its state to this process. Returns 0 or the step that
- * failed. */
+/* Maps the shared block and gives its state to this process. Returns 0 or the
+ * step that failed. */
 static uint32_t map_shared(HANDLE image, HANDLE shared)
 {
     struct fvm_shared *block = (struct fvm_shared *)GUEST_SHARED_BASE;
     void *at = block;
-    SIZE_T size = 0; /* all of it: mapping parts on demand would need faults, and a debugger of
-                      * the program sees those first */
+    SIZE_T size = 0; /* all of it: mapping parts on demand would need faults, and
+                      * a debugger of the program sees those first */
 
     guest_image_section = image;
     guest_shared_section = shared;
@@ -43,8 +43,8 @@ static uint32_t map_shared(HANDLE image, HANDLE shared)
     return 0;
 }
 
-/* The host starts a private program by its real name; ntdll is about to take the name for
- * the module list, the search path and the program's own eyes. */
+/* The host starts a private program by its real name; ntdll is about to take
+ * the name for the module list, the search path and the program's own eyes. */
 static void restore_image_name(void)
 {
     struct nt_process_parameters *params = nt_peb()->parameters;
@@ -96,8 +96,10 @@ void *guest_boot_process(const struct guest_blob *blob)
 {
     HANDLE image = (HANDLE)(uintptr_t)blob->image_section;
     HANDLE shared = (HANDLE)(uintptr_t)blob->shared_section;
-    uint32_t failed = map_shared(image, shared);
+    uint32_t failed;
 
+    guest_hooks_begin();
+    failed = map_shared(image, shared);
     if (failed) guest_boot_fail(failed);
     if (!guest_hooks_install(true)) guest_boot_fail(GUEST_BOOT_PROTECT);
     guest_file_init();
@@ -137,8 +139,10 @@ bool fvm_guest_prepare(uint32_t version, void *ntdll, struct guest_error *error)
 
 bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_error *error)
 {
-    uint32_t failed = map_shared(image_section, shared_section);
+    uint32_t failed;
 
+    guest_hooks_begin();
+    failed = map_shared(image_section, shared_section);
     if (failed) {
         set_error(error, (NTSTATUS)(GUEST_BOOT_FAILED | failed), "shared block");
         return false;

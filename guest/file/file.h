@@ -208,6 +208,11 @@ bool file_open_in_vm(struct fvm_wstr base);
 /* May it be opened so, next to those that are open? */
 bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing);
 
+/* --- volume.c ----------------------------------------------------------------------------------------- */
+/* Opens the root of the drive on which the VM sees a private object; NULL when the host tells
+ * the right volume by itself. */
+HANDLE file_open_volume(HANDLE handle);
+
 /* --- stale.c ------------------------------------------------------------------------------------------ */
 /* The handle to make a call on: a handle on a file of the base of which the VM has a copy by
  * now is replaced by one on the copy. Returns handle itself where nothing changed. */

@@ -166,8 +166,9 @@ static NTSTATUS read_side(struct file_listing *l, struct file_name *name, enum s
             uint32_t flags = is_dots(text) ? 0 : child_flags(name->look.node, text);
             bool shows = is_dots(text) ? dots
                          : side == SIDE_BASE
-                             ? !(flags & (FVM_NODE_HIDDEN | FVM_NODE_PRIVATE | FVM_NODE_ORIGIN))
-                             : (flags & FVM_NODE_PRIVATE) != 0;
+                             ? !(flags & (FVM_NODE_HIDDEN | FVM_NODE_PRIVATE | FVM_NODE_ORIGIN |
+                                          FVM_NODE_CONTAINER))
+                             : (flags & (FVM_NODE_PRIVATE | FVM_NODE_CONTAINER)) != 0;
             if (shows && !append(out, keep(l, p, layout->name_at + text.len * 2)))
                 status = NT_NO_MEMORY;
             memcpy(&next, p, sizeof next);
@@ -281,7 +282,9 @@ static NTSTATUS add_all_moved(struct file_listing *l, struct file_name *name, st
     file_lock(); /* the nodes stay as they are meanwhile */
     uint32_t id = fvm_index_first_child(guest_index, name->look.node);
     for (; id && ok; id = fvm_index_next_sibling(guest_index, id))
-        if (fvm_index_flags(guest_index, id) & FVM_NODE_ORIGIN) ok = add_moved(l, id, out);
+        if ((fvm_index_flags(guest_index, id) & (FVM_NODE_ORIGIN | FVM_NODE_CONTAINER)) ==
+            FVM_NODE_ORIGIN)
+            ok = add_moved(l, id, out);
     file_unlock();
     sort(out, layout_of(l->class));
     return ok ? STATUS_SUCCESS : NT_NO_MEMORY;
@@ -314,6 +317,7 @@ static NTSTATUS build(struct file_listing *l, struct file_name *name)
     l->directory = name->look.node;
     l->seq = fvm_index_read_begin(guest_index);
     if (has_base) status = read_side(l, name, SIDE_BASE, true, &base);
+    /* a directory with a private folder shows that one's attributes and times */
     if (!status && (name->look.verdict == FVM_MERGED || name->look.verdict == FVM_PRIVATE))
         status = read_side(l, name, SIDE_PRIVATE, !has_base, &own);
     if (!status) status = add_all_moved(l, name, &moved);

@@ -45,6 +45,7 @@ enum {
     FI_ID_BOTH_DIRECTORY = 37,
     FI_ID_FULL_DIRECTORY = 38,
     FI_ID_GLOBAL_TX = 50,
+    FI_ID = 59,
 };
 
 struct nt_file_rename { /* FILE_RENAME_INFORMATION, FILE_LINK_INFORMATION */

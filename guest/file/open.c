@@ -87,6 +87,25 @@ static void remember(const struct call *c, const struct file_name *name)
     }
 }
 
+/* The host made or opened a private object outside the writer's lock, at a place where one
+ * was a moment ago. If that one's deletion was recorded in between, the record now speaks of
+ * the new one, and is put right. */
+static NTSTATUS confirm_private(const struct call *c, struct file_name *name)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    file_lock();
+    file_lookup_again(name);
+    if (name->look.verdict == FVM_ABSENT) {
+        file_spell_target(name, false);
+        status = file_record(FVM_LOG_PRIVATE,
+                             c->options & FILE_DIRECTORY_FILE ? FVM_LOG_DIRECTORY : 0,
+                             file_canon(name), (struct fvm_wstr){0});
+    }
+    file_unlock();
+    return status;
+}
+
 /* An object of the base is open now: what changes it later must know. */
 static void note_open(const struct call *c, const struct file_name *name)
 {
@@ -112,6 +131,14 @@ static NTSTATUS open_private(const struct call *c, struct file_name *name)
         return fail(c, ST_SHARING_VIOLATION);
     if (!file_attr_private(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
     NTSTATUS status = real_create(c, &attr.attr);
+    if (status == STATUS_SUCCESS && creates(c)) {
+        HANDLE handle;
+        status = confirm_private(c, name);
+        if (status) {
+            if (guest_read(&handle, c->handle, sizeof handle)) file_real.close(handle);
+            return fail(c, status);
+        }
+    }
     if (status == STATUS_SUCCESS) remember(c, name);
     return status;
 }
@@ -199,16 +226,10 @@ static NTSTATUS create_private(struct call *c, struct file_name *name)
 }
 
 /* Opens what the base shows under name to delete it at the close. */
-static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directory)
+static NTSTATUS delete_base(struct call *c, struct file_name *name)
 {
-    FILE_BASIC_INFORMATION info;
-    struct file_attr attr;
     HANDLE handle;
 
-    if (!directory && file_attr_base(name, NULL, &attr) &&
-        !file_real.query_attributes(&attr.attr, &info) &&
-        (info.FileAttributes & FILE_ATTRIBUTE_READONLY))
-        return fail(c, ST_CANNOT_DELETE);
     if (!file_open_allowed(file_base(name), c->access, c->sharing))
         return fail(c, ST_SHARING_VIOLATION);
     NTSTATUS status = open_base_unchanged(c, name);
@@ -230,7 +251,7 @@ static NTSTATUS delete_base(struct call *c, struct file_name *name, bool directo
 static NTSTATUS open_base_directory(struct call *c, struct file_name *name)
 {
     if (c->options & FILE_DELETE_ON_CLOSE) {
-        if (!truncates(c)) return delete_base(c, name, true);
+        if (!truncates(c)) return delete_base(c, name);
         /* refused, and yet the host deletes it if it is empty */
         file_lock();
         file_lookup_again(name);
@@ -279,12 +300,25 @@ static NTSTATUS try_truncate(void *context, OBJECT_ATTRIBUTES *copy)
     return status;
 }
 
+static bool is_read_only(struct file_name *name)
+{
+    FILE_BASIC_INFORMATION info;
+    struct file_attr attr;
+
+    return file_attr_base(name, NULL, &attr) &&
+           !file_real.query_attributes(&attr.attr, &info) &&
+           (info.FileAttributes & FILE_ATTRIBUTE_READONLY);
+}
+
 static NTSTATUS open_base_file(struct call *c, struct file_name *name)
 {
+    if ((c->options & FILE_DELETE_ON_CLOSE) && !creates(c) &&
+        !(c->options & FILE_DIRECTORY_FILE) && is_read_only(name))
+        return fail(c, ST_CANNOT_DELETE);
     if ((c->options & FILE_DIRECTORY_FILE) || name->trailing) return open_base_unchanged(c, name);
     bool changes = truncates(c) || (c->access & CHANGING);
     if (c->options & FILE_DELETE_ON_CLOSE && !changes && !(c->access & READING))
-        return delete_base(c, name, false);
+        return delete_base(c, name);
     if (!changes && !(c->options & FILE_DELETE_ON_CLOSE)) return open_base_unchanged(c, name);
 
     file_lock();

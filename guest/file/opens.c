@@ -38,11 +38,12 @@ struct chunk {
 _Static_assert(sizeof(struct chunk) <= CHUNK_BYTES, "a chunk is a page");
 
 static uint32_t own[OWN_CHUNKS]; /* numbers of this process's chunks, plus one */
+static uint32_t hint;            /* where the last entry was freed, or the one after the last taken */
 static guest_lock own_lock;
 
 static struct chunk *chunk_at(uint32_t number)
 {
-    return (struct chunk *)((uint8_t *)guest_shared + FVM_SHARED_OPENS_OFFSET +
+    return (struct chunk *)((uint8_t *)guest_shared + guest_shared->opens_offset +
                             (uint64_t)number * CHUNK_BYTES);
 }
 
@@ -112,20 +113,28 @@ uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing, bool sy
     uint32_t mapped = map_generic(access), id = 0;
 
     guest_lock_acquire(&own_lock);
-    for (uint32_t n = 0; n < OWN_CHUNKS && !id; n++) {
+    for (uint32_t n = hint / CHUNK_ENTRIES, tried = 0; tried < OWN_CHUNKS && !id; tried++) {
         if (!own[n]) own[n] = claim_chunk();
-        if (!own[n]) break;
-        struct chunk *c = chunk_at(own[n] - 1);
-        if (c->count == CHUNK_ENTRIES) continue;
-        for (uint32_t i = 0; i < CHUNK_ENTRIES; i++) {
+        struct chunk *c = own[n] ? chunk_at(own[n] - 1) : NULL;
+        uint32_t i = tried ? 0 : hint % CHUNK_ENTRIES;
+        for (uint32_t k = 0; c && c->count < CHUNK_ENTRIES && k < CHUNK_ENTRIES; k++) {
             struct entry *e = &c->entries[i];
-            if (e->key) continue;
-            e->access = mapped;
-            e->sharing = (sharing & FILE_SHARE_ALL) | (synchronous ? SYNCHRONOUS : 0);
-            __atomic_store_n(&e->key, key, __ATOMIC_RELEASE);
-            c->count++;
-            id = n * CHUNK_ENTRIES + i + 1;
-            break;
+            if (!e->key) {
+                e->access = mapped;
+                e->sharing = (sharing & FILE_SHARE_ALL) | (synchronous ? SYNCHRONOUS : 0);
+                __atomic_store_n(&e->key, key, __ATOMIC_RELEASE);
+                c->count++;
+                id = n * CHUNK_ENTRIES + i + 1;
+                hint = id % (OWN_CHUNKS * CHUNK_ENTRIES);
+                break;
+            }
+            i = (i + 1) % CHUNK_ENTRIES;
+        }
+        if (!c) {
+            if (n == 0) break; /* no chunk to be had at all */
+            n = 0;
+        } else {
+            n = (n + 1) % OWN_CHUNKS;
         }
     }
     guest_lock_release(&own_lock);
@@ -150,6 +159,7 @@ void file_open_forget(uint32_t id)
     struct chunk *c = chunk_at(own[(id - 1) / CHUNK_ENTRIES] - 1);
     c->entries[(id - 1) % CHUNK_ENTRIES].key = 0;
     c->count--;
+    hint = id - 1;
     guest_lock_release(&own_lock);
 }
 

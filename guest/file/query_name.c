@@ -98,17 +98,32 @@ NTSTATUS NTAPI file_hook_query_memory(HANDLE process, const void *address, ULONG
     return status;
 }
 
-/* FILE_NAME_INFORMATION of a private or moved object: the view path without its drive. at is
- * where the structure lies in the buffer. */
-static NTSTATUS file_name_information(HANDLE handle, IO_STATUS_BLOCK *io, uint8_t *info,
-                                      ULONG length, ULONG at, NTSTATUS status)
+/* Might the name in a FILE_NAME_INFORMATION (without drive) be another one in the VM? */
+static bool may_differ(const struct nt_file_name_info *info, ULONG room)
 {
+    const struct fvm_shared_path *ws = &guest_shared->workspace_canon;
+    uint32_t drive = 0, len = (info->length < room ? info->length : room) / 2;
+
+    if (fvm_index_has_origins(guest_index)) return true;
+    while (drive < ws->len && ws->text[drive] != '\\')
+        drive++;
+    /* cut off in the middle of the workspace's own path: look more closely */
+    if (len < ws->len - drive) return info->length > room;
+    return fvm_name_equal((const fvm_wchar *)info->name, ws->len - drive, ws->text + drive,
+                          ws->len - drive);
+}
+
+/* The view path without its drive takes the place of the host's name. info: result of a call
+ * with a buffer of length bytes; the name's structure lies at at. */
+static NTSTATUS rename_result(HANDLE handle, IO_STATUS_BLOCK *io, uint8_t *info, ULONG length,
+                              ULONG at, NTSTATUS status)
+{
+    static const fvm_wchar root = '\\';
     struct file_name name;
     bool is_private;
 
     if (file_resolve_handle(handle, &name, &is_private) != FILE_IS_NAMED) return status;
     if (is_private || name.look.verdict == FVM_BASE) {
-        static const fvm_wchar root = '\\';
         uint32_t drive = 0;
         while (drive < name.look.canon_len && name.look.canon[drive] != '\\')
             drive++;
@@ -116,15 +131,50 @@ static NTSTATUS file_name_information(HANDLE handle, IO_STATUS_BLOCK *io, uint8_
         uint32_t bytes = (name.look.canon_len - drive) * 2, room = length - at - sizeof(ULONG);
         if (!bytes) text = &root, bytes = sizeof root;
         uint32_t fit = bytes < room ? bytes : room;
-        IO_STATUS_BLOCK result = {.Status = fit < bytes ? ST_BUFFER_OVERFLOW : STATUS_SUCCESS,
-                                  .Information = at + sizeof(ULONG) + fit};
-        status = result.Status;
-        if (!guest_write(info + at, &bytes, sizeof bytes) ||
-            !guest_write(info + at + sizeof(ULONG), text, fit) ||
-            !guest_write(io, &result, sizeof result))
-            status = NT_ACCESS_VIOLATION;
+        memcpy(info + at, &bytes, sizeof bytes);
+        memcpy(info + at + sizeof(ULONG), text, fit);
+        io->Information = at + sizeof(ULONG) + fit;
+        io->Status = status = fit < bytes ? ST_BUFFER_OVERFLOW : STATUS_SUCCESS;
     }
     file_name_free(&name);
+    return status;
+}
+
+/* The host writes to a buffer of ours: what stands behind the name in the program's buffer
+ * must stay as it is, and the host's name may be the longer one. */
+static NTSTATUS query_with_name(HANDLE handle, IO_STATUS_BLOCK *program_io, void *program_info,
+                                ULONG length, ULONG class, ULONG at)
+{
+    uint8_t *info = guest_scratch_get();
+    IO_STATUS_BLOCK io = {.Status = STATUS_SUCCESS};
+
+    if (!info) return NT_NO_MEMORY;
+    if (length > GUEST_SCRATCH_SIZE) length = GUEST_SCRATCH_SIZE;
+    NTSTATUS status = file_real.query_information(handle, &io, info, length, class);
+    bool done = !status || status == ST_BUFFER_OVERFLOW;
+    if (done && length >= at + sizeof(ULONG)) {
+        if (may_differ((struct nt_file_name_info *)(info + at), length - at - sizeof(ULONG)))
+            status = rename_result(handle, &io, info, length, at, status);
+        if (!guest_write(program_info, info, io.Information)) status = NT_ACCESS_VIOLATION;
+    }
+    guest_scratch_put(info);
+    if (done && !guest_write(program_io, &io, sizeof io)) status = NT_ACCESS_VIOLATION;
+    return status;
+}
+
+/* FileIdInformation names the volume too. */
+static NTSTATUS query_id(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG length)
+{
+    NTSTATUS status = file_real.query_information(handle, io, info, length, FI_ID);
+    struct { uint64_t serial; uint8_t id[16]; } of_root;
+    IO_STATUS_BLOCK root_io;
+    HANDLE root;
+
+    if (status || !(root = file_open_volume(handle))) return status;
+    if (!file_real.query_information(root, &root_io, &of_root, sizeof of_root, FI_ID) &&
+        !guest_write(info, &of_root.serial, sizeof of_root.serial))
+        status = NT_ACCESS_VIOLATION;
+    file_real.close(root);
     return status;
 }
 
@@ -132,16 +182,15 @@ NTSTATUS NTAPI file_hook_query_information(HANDLE handle, IO_STATUS_BLOCK *io, v
                                            ULONG length, ULONG class)
 {
     handle = file_current(handle);
-    NTSTATUS status = file_real.query_information(handle, io, info, length, class);
-
-    if (status && status != ST_BUFFER_OVERFLOW) return status;
     switch (class) {
     case FI_NAME:
-        return file_name_information(handle, io, info, length, 0, status);
+        return query_with_name(handle, io, info, length, class, 0);
     case FI_ALL:
-        return file_name_information(handle, io, info, length,
-                                     offsetof(FILE_ALL_INFORMATION, NameInformation), status);
+        return query_with_name(handle, io, info, length, class,
+                               offsetof(FILE_ALL_INFORMATION, NameInformation));
+    case FI_ID:
+        return query_id(handle, io, info, length);
     default:
-        return status;
+        return file_real.query_information(handle, io, info, length, class);
     }
 }

@@ -1,38 +1,48 @@
-/* Finds the system call stubs of the host's ntdll, makes trampolines for them, and puts the
- * hooks in their places.
+/* Puts the hooks in their places, and makes trampolines that go around them.
  *
- * A stub is 32 bytes of position-independent code, so its copy is a trampoline that makes
- * the call without the hook. The trampolines are made once, by the monitor, before the
- * image is shared; a process only writes its own ntdll. */
+ * On Wine every system call stub, of ntdll and win32u alike, puts the call's number into eax
+ * and calls through a pointer at 0x7ffe1000, in a page of each process's own. That pointer is
+ * exchanged for guest_syscall_entry (boot/entry.S), which looks the number up in a table. The
+ * stubs stay as they are on disk, calls without a hook cost a nanosecond more, and copies of
+ * stubs that programs make are hooked, too. (Windows has no such pointer: there the stubs
+ * themselves must be rewritten.)
+ *
+ * All that is the same in every process is resolved once, by the monitor, before the image is
+ * shared. */
 #include "guest_boot.h"
 
-#define STUB_SIZE  32
-#define PATCH_SIZE 12 /* mov rax, imm64; jmp rax */
-#define MAX_STUBS  320
-#define SAVED_SIZE 16
+#define STUB_SIZE       32
+#define PATCH_SIZE      12 /* mov rax, imm64; jmp rax */
+#define TRAMPOLINE_SIZE 32
+#define MAX_TRAMPOLINES 320
+#define SAVED_SIZE      16
 
 struct guest_host guest_host;
 const void *guest_dispatcher_rest;
 
+/* The host's own way into its system calls; another address in each process. */
+#define HOST_SYSCALL ((void **)0x7ffe1000)
+void *guest_host_syscall;
+
+/* Address of the hook of each system call, relative to GUEST_BASE; 0 for those
+ * without. */
+uint32_t guest_syscall_table[GUEST_SYSCALLS];
+
 /* In .text: executable wherever the image is. */
 __attribute__((section(".text$trampolines"),
-               aligned(32))) static uint8_t trampolines[MAX_STUBS * STUB_SIZE] = {0xcc};
-static uint32_t stub_count;
-static struct {
-    uint8_t *stub;
-    const void *hook;
-} patches[MAX_STUBS];
-static uint32_t patch_count;
+               aligned(16))) static uint8_t trampolines[MAX_TRAMPOLINES * TRAMPOLINE_SIZE] = {0xcc};
+static uint32_t trampoline_count;
 static uint8_t *first_patched, *last_patched;
 
-/* mov r10, rcx; mov eax, N; test byte [0x7ffe0308], 1; jne; syscall; ret; jmp; ret;
- * call [0x7ffe1000]; ret. The number differs from stub to stub. */
+/* mov r10, rcx; mov eax, N; test byte [0x7ffe0308], 1; jne; syscall; ret; jmp;
+ * ret; call [0x7ffe1000]; ret. The number differs from stub to stub. */
 static const uint8_t stub_pattern[STUB_SIZE] = {
     0x4c, 0x8b, 0xd1, 0xb8, 0,    0,    0,    0,    0xf6, 0x04, 0x25, 0x08, 0x03, 0xfe, 0x7f, 0x01,
     0x75, 0x03, 0x0f, 0x05, 0xc3, 0xeb, 0x01, 0xc3, 0xff, 0x14, 0x25, 0x00, 0x10, 0xfe, 0x7f, 0xc3,
 };
 
-/* mov rcx, [rsp+0x98]; mov ax, cs; cmp [rsp+0x38], ax: whole instructions, no relative ones. */
+/* mov rcx, [rsp+0x98]; mov ax, cs; cmp [rsp+0x38], ax: whole instructions, no
+ * relative ones. */
 static const uint8_t dispatcher_pattern[SAVED_SIZE] = {
     0x48, 0x8b, 0x8c, 0x24, 0x98, 0, 0, 0, 0x66, 0x8c, 0xc8, 0x66, 0x39, 0x44, 0x24, 0x38,
 };
@@ -90,17 +100,31 @@ static bool is_stub(const uint8_t *code)
            memcmp(code + 8, stub_pattern + 8, STUB_SIZE - 8) == 0;
 }
 
-/* One trampoline per stub, however many tables ask for it. */
+/* mov r10, rcx; mov eax, number; jmp 1f; ret; 1: call [rip+guest_host_syscall]. The host
+ * returns not behind the call but 11 bytes before that, where a stub has its first ret. One
+ * per system call, however many tables ask for it. */
 static void *trampoline(const uint8_t *stub)
 {
-    for (uint32_t i = 0; i < stub_count; i++) {
-        /* the system call number tells which stub it is */
-        if (memcmp(trampolines + i * STUB_SIZE, stub, STUB_SIZE) == 0)
-            return trampolines + i * STUB_SIZE;
+    uint8_t *t = trampolines;
+
+    for (uint32_t i = 0; i < trampoline_count; i++, t += TRAMPOLINE_SIZE) {
+        if (memcmp(t, stub, 8) == 0) return t;
     }
-    if (stub_count == MAX_STUBS) return NULL;
-    memcpy(trampolines + stub_count * STUB_SIZE, stub, STUB_SIZE);
-    return trampolines + stub_count++ * STUB_SIZE;
+    if (trampoline_count == MAX_TRAMPOLINES) return NULL;
+
+    int32_t distance = (int32_t)((intptr_t)&guest_host_syscall - (intptr_t)(t + 21));
+
+    memset(t, 0xcc, TRAMPOLINE_SIZE);
+    memcpy(t, stub, 8);
+    t[8] = 0xeb;
+    t[9] = 5;
+    t[10] = 0xc3;
+    t[15] = 0xff;
+    t[16] = 0x15;
+    memcpy(t + 17, &distance, sizeof(distance));
+    t[21] = 0xc3;
+    trampoline_count++;
+    return t;
 }
 
 static void note_range(uint8_t *at, size_t size)
@@ -123,13 +147,13 @@ static bool prepare_table(const uint8_t *ntdll, const struct guest_hook *table,
         if (!real) return fail(error, NT_NO_MEMORY, table->name);
         if (table->real) *table->real = real;
         if (!table->hook) continue;
-        for (uint32_t i = 0; i < patch_count; i++) {
-            if (patches[i].stub == stub) return fail(error, NT_CONFLICTING_ADDRESSES, table->name);
-        }
-        if (patch_count == MAX_STUBS) return fail(error, NT_NO_MEMORY, table->name);
-        patches[patch_count].stub = stub;
-        patches[patch_count++].hook = table->hook;
-        note_range(stub, PATCH_SIZE);
+
+        uint32_t number;
+
+        memcpy(&number, stub + 4, sizeof(number));
+        if (number >= GUEST_SYSCALLS) return fail(error, NT_INVALID_PARAMETER, table->name);
+        if (guest_syscall_table[number]) return fail(error, NT_CONFLICTING_ADDRESSES, table->name);
+        guest_syscall_table[number] = (uint32_t)((uintptr_t)table->hook - GUEST_BASE);
     }
     return true;
 }
@@ -174,19 +198,23 @@ static void write_jump(uint8_t *at, const void *target)
     at[11] = 0xe0;
 }
 
+void guest_hooks_begin(void)
+{
+    guest_host_syscall = *HOST_SYSCALL;
+}
+
 bool guest_hooks_install(bool thunk)
 {
     void *at = first_patched;
     SIZE_T size = (SIZE_T)(last_patched - first_patched);
     ULONG old;
 
-    /* one range: two calls and a handful of private pages, all in this process */
     if (guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, PAGE_EXECUTE_READWRITE, &old) < 0)
         return false;
     /* first the dispatcher, so that a fault in all that follows is told */
     write_jump(guest_host.dispatcher, guest_exception_entry);
     if (thunk) memcpy(guest_host.init_thunk, guest_host.init_thunk_saved, GUEST_BLOB_MAX);
-    for (uint32_t i = 0; i < patch_count; i++)
-        write_jump(patches[i].stub, patches[i].hook);
-    return guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, old, &old) >= 0;
+    if (guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, old, &old) < 0) return false;
+    *HOST_SYSCALL = guest_syscall_entry;
+    return true;
 }

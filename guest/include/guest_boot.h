@@ -22,6 +22,7 @@ struct guest_blob {
 #define GUEST_BLOB_MAX 256 /* code and data */
 
 void fvm_guest_boot(void);        /* entered by a jump only */
+void guest_syscall_entry(void);   /* in place of the host's system call entry */
 void guest_exception_entry(void); /* in place of KiUserExceptionDispatcher */
 /* Copies without looking; a fault inside ends it at guest_copy_fail, with false. */
 bool guest_copy(void *dst, const void *src, size_t size);
@@ -86,7 +87,13 @@ struct guest_host {
 };
 extern struct guest_host guest_host;
 /* Resolves all tables against ntdll and builds the trampolines (image still writable). */
+/* The stubs' system call numbers: ntdll's from 0, win32u's from 0x1000. */
+#define GUEST_SYSCALLS 0x1200
+extern uint32_t guest_syscall_table[GUEST_SYSCALLS];
+extern void *guest_host_syscall;
 bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error);
+/* Makes the trampolines usable in this process: before any call of guest_raw. */
+void guest_hooks_begin(void);
 /* Puts the hooks into this process. thunk: LdrInitializeThunk is to be restored, too. */
 bool guest_hooks_install(bool thunk);
 

@@ -300,6 +300,14 @@ static void op_slot(void)
     }
 }
 
+/* A directory into itself: the host refuses, but has deleted what was at the target. */
+static bool into_itself(const char *from, const char *to)
+{
+    size_t len = strlen(from);
+
+    return !_strnicmp(from, to, len) && to[len] == '\\';
+}
+
 static void op_rename(bool link)
 {
     char from[200], to[200], parent[200];
@@ -333,6 +341,12 @@ static void op_rename(bool link)
             return;
         }
     }
+    if (into_itself(from, relative ? parent : to) || (relative && !_stricmp(from, parent))) {
+        t_say("%s %s into itself: left out", verb, from);
+        if (dir) NtClose(dir);
+        NtClose(h);
+        return;
+    }
     target = relative ? t_wide(to) : t_nt("%s", to);
     status = link ? t_link(h, dir, target, replace) : t_rename(h, dir, target, replace);
     t_say("%s %s (%lx) -> %s%s%s replace %d: %s", verb, from, attributes, relative ? parent : "",
@@ -354,6 +368,7 @@ static void op_win32(void)
 
     pick(name);
     pick(other);
+    if (into_itself(name, other)) strcpy(other, "other.txt");
     dos = t_dos("%s", name);
     switch (rnd(12)) {
     case 0:

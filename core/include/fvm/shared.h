@@ -10,16 +10,27 @@
 
 #define FVM_SHARED_MAGIC   0x304d5646U /* "FVM0" */
 #define FVM_SHARED_VERSION 1U
-/* The file is sparse: only what is used takes memory. */
-#define FVM_SHARED_SIZE         ((uint64_t)1 << 30)
+/* The file is sparse: only what is used takes memory. Mapping it costs each process a little
+ * time and memory by its size, so that follows the log: at least the least size, and
+ * FVM_SHARED_PER_LOG bytes for each byte of the log beyond the first MiB. */
+#define FVM_SHARED_LEAST   ((uint64_t)256 << 20)
+#define FVM_SHARED_MOST    ((uint64_t)8 << 30)
+#define FVM_SHARED_PER_LOG 16U
 #define FVM_SHARED_CONFIG_OFFSET ((uint64_t)64 << 10)  /* room for 192 KiB */
 #define FVM_SHARED_INDEX_OFFSET ((uint64_t)256 << 10)
 /* The end of the block: which files of the base are open in the VM (guest/file/opens.c). */
-#define FVM_SHARED_OPENS_SIZE   ((uint64_t)64 << 20)
-#define FVM_SHARED_OPENS_OFFSET (FVM_SHARED_SIZE - FVM_SHARED_OPENS_SIZE)
-#define FVM_SHARED_INDEX_SIZE   (FVM_SHARED_OPENS_OFFSET - FVM_SHARED_INDEX_OFFSET)
+#define FVM_SHARED_OPENS_SIZE ((uint64_t)16 << 20)
 
 #define FVM_NT_PATH_MAX 4096 /* code units of one configured path */
+
+/* Size of the block of a VM whose log has so many bytes; a multiple of 1 MiB. */
+static inline uint64_t fvm_shared_size(uint64_t log_bytes)
+{
+    const uint64_t mib = (uint64_t)1 << 20;
+    uint64_t more = log_bytes > mib ? (log_bytes - mib) * FVM_SHARED_PER_LOG : 0;
+    uint64_t size = (FVM_SHARED_LEAST + more + mib - 1) / mib * mib;
+    return size < FVM_SHARED_MOST ? size : FVM_SHARED_MOST;
+}
 
 struct fvm_shared_path {
     uint32_t len; /* code units, without terminator */
@@ -28,7 +39,7 @@ struct fvm_shared_path {
 
 struct fvm_shared {
     uint32_t magic, version;
-    uint64_t size, index_offset, index_size;
+    uint64_t size, index_offset, index_size, opens_offset;
     /* What the index holds besides the log's records (aliases of drives and folders, the
      * workspace itself as hidden), as a log of its own with header: an index is built by
      * replaying these bytes and then the VM's log. Lies in the block at this offset. */
