@@ -96,19 +96,22 @@ for ((round = 1; round <= rounds; round++)); do
         sed 's/^/native\t/' >>"$results"
     LIMIT=300 in_vm --rm "$dos\\micro.exe" "$dos" "$dos\\nop.exe" </dev/null |
         sed 's/^/vm\t/' >>"$results"
-    shell_time native 'from the shell: cmd /c exit' env WINEPREFIX="$FVM_BASE" "$WINE64" "$cmd" /c exit
+    shell_time native 'from the shell: cmd /c exit' \
+        env WINEPREFIX="$FVM_BASE" "$WINE64" "$cmd" /c exit
     shell_time vm 'from the shell: cmd /c exit' "$FVM" run --rm -- "$cmd" /c exit
 done
 for ((i = 0; i < 20; i++)); do
     shell_begin=$EPOCHREALTIME
     "$FVM" create "bench-$i" >/dev/null || exit 1
     shell_end=$EPOCHREALTIME
-    printf 'vm\tVM create\t1\t%d\t%d\n' $(((${shell_end/./} - ${shell_begin/./}) * 1000)){,} >>"$results"
+    ns=$(((${shell_end/./} - ${shell_begin/./}) * 1000))
+    printf 'vm\tVM create\t1\t%d\t%d\n' "$ns" "$ns" >>"$results"
     disk=$(du -sk "$FVM_HOME"/vms/* | awk '{ print $1 }')
     shell_begin=$EPOCHREALTIME
     "$FVM" rm "bench-$i" >/dev/null || exit 1
     shell_end=$EPOCHREALTIME
-    printf 'vm\tVM remove\t1\t%d\t%d\n' $(((${shell_end/./} - ${shell_begin/./}) * 1000)){,} >>"$results"
+    ns=$(((${shell_end/./} - ${shell_begin/./}) * 1000))
+    printf 'vm\tVM remove\t1\t%d\t%d\n' "$ns" "$ns" >>"$results"
 done
 [ -z "$raw" ] || cp "$results" "$raw"
 
@@ -162,7 +165,11 @@ awk -F'\t' -v disk="$disk" '
                 misses += bad
                 continue
             }
-            if (!(v in least)) { printf "%-43s no figure from the VM  MISS\n", name; misses++; continue }
+            if (!(v in least)) {
+                printf "%-43s no figure from the VM  MISS\n", name
+                misses++
+                continue
+            }
             r = least[v] / least[n]
             m = median(medians[v]) / median(medians[n])
             bad = r > limits[name] * 1.02
@@ -175,6 +182,7 @@ awk -F'\t' -v disk="$disk" '
         printf "%-43s %11s %11s %34s %6s%s\n", "an empty VM on disk", "", disk " KiB", "", "64 KiB",
             bad ? "  MISS" : ""
         misses += bad
-        print misses ? misses " of " rows + 1 " rows miss their limit" : "all " rows + 1 " rows within their limits"
+        if (misses) print misses " of " rows + 1 " rows miss their limit"
+        else print "all " rows + 1 " rows are within their limits"
         exit misses > 0
     }' "$results"

@@ -86,6 +86,21 @@ guest_syscall_entry:
     jmp *%r11
 1:  jmp *guest_host_syscall(%rip)
 
+/* --- Unix parts of modules ------------------------------------------------------------ *
+ * NTSTATUS (handle, code, arguments): the first function of ntdll's own Unix part loads a
+ * library of the machine below; the others, and those of all other modules, are the host's. */
+    .globl guest_unix_entry
+    .def guest_unix_entry; .scl 2; .type 32; .endef
+    .p2align 4
+guest_unix_entry:
+    testl %edx, %edx
+    jnz 1f
+    cmpq guest_ntdll_unix(%rip), %rcx
+    je 2f
+1:  jmp *guest_host_unix_call(%rip)
+2:  movq %r8, %rcx
+    jmp guest_load_so
+
 /* --- exceptions ---------------------------------------------------------------------- *
  * Stands in front of the host's KiUserExceptionDispatcher. */
     .globl guest_exception_entry, guest_dispatcher_saved

@@ -186,3 +186,14 @@ int memcmp(const void *a, const void *b, size_t n)
     }
     return 0;
 }
+
+void guest_memory_hold(bool hold)
+{
+    if (hold) {
+        guest_lock_acquire(&memory_lock);
+        guest_lock_acquire(&scratch_lock);
+    } else {
+        guest_lock_release(&scratch_lock);
+        guest_lock_release(&memory_lock);
+    }
+}

@@ -89,7 +89,7 @@ static void repair(void)
         !file_real.query_information(log_handle, &io, &info, sizeof info, FI_STANDARD)) {
         size_t size = (size_t)info.EndOfFile.QuadPart;
         uint8_t *bytes = guest_alloc(size ? size : 1);
-        if (bytes && !NtReadFile(log_handle, NULL, NULL, NULL, &io, bytes, (ULONG)size, &offset,
+        if (bytes && !file_real.read(log_handle, NULL, NULL, NULL, &io, bytes, (ULONG)size, &offset,
                                  NULL) &&
             fvm_log_replay(bytes, size, guest_index, &log)) {
             guest_shared->log_tail = log.valid;
@@ -158,25 +158,6 @@ void file_unlock(void)
 {
     guest_shared->lock_owner_pid = 0;
     __atomic_store_n(&guest_shared->lock_owner, 0, __ATOMIC_RELEASE);
-}
-
-/* A thread must not be stopped while it holds the lock: on NT a system call ends before a
- * suspension takes effect, and who suspends may go on to use files. */
-NTSTATUS NTAPI file_hook_suspend_thread(HANDLE thread, ULONG *count)
-{
-    if (thread == NT_CURRENT_THREAD) return file_real.suspend_thread(thread, count);
-    file_lock();
-    NTSTATUS status = file_real.suspend_thread(thread, count);
-    file_unlock();
-    return status;
-}
-
-NTSTATUS NTAPI file_hook_suspend_process(HANDLE process)
-{
-    file_lock();
-    NTSTATUS status = file_real.suspend_process(process);
-    file_unlock();
-    return status;
 }
 
 /* --- the log ------------------------------------------------------------------------------------ */

@@ -25,6 +25,10 @@ struct file_real {
     NTSTATUS(NTAPI *set_information)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
     NTSTATUS(NTAPI *read)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG,
                           LARGE_INTEGER *, ULONG *);
+    NTSTATUS(NTAPI *lock_range)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, LARGE_INTEGER *,
+                                LARGE_INTEGER *, ULONG *, BOOLEAN, BOOLEAN);
+    NTSTATUS(NTAPI *unlock_range)(HANDLE, IO_STATUS_BLOCK *, LARGE_INTEGER *, LARGE_INTEGER *,
+                                  ULONG *);
     NTSTATUS(NTAPI *create_section)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, LARGE_INTEGER *,
                                     ULONG, ULONG, HANDLE);
     NTSTATUS(NTAPI *query_volume)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
@@ -34,6 +38,8 @@ struct file_real {
     NTSTATUS(NTAPI *query_memory)(HANDLE, const void *, ULONG, void *, SIZE_T, SIZE_T *);
     NTSTATUS(NTAPI *suspend_thread)(HANDLE, ULONG *);
     NTSTATUS(NTAPI *suspend_process)(HANDLE);
+    NTSTATUS(NTAPI *terminate_thread)(HANDLE, NTSTATUS);
+    NTSTATUS(NTAPI *terminate_process)(HANDLE, NTSTATUS);
     NTSTATUS(NTAPI *nt_to_unix)(const OBJECT_ATTRIBUTES *, char *, ULONG *, UINT);
     NTSTATUS(NTAPI *unix_to_nt)(const char *, WCHAR *, ULONG *);
 };
@@ -189,6 +195,10 @@ struct file_handle *file_handle_remove(HANDLE handle);
 
 /* The id of the handle's note, 0 when it has none. */
 uint32_t file_handle_open_id(HANDLE handle);
+/* Takes or frees the lock of the table (see guest_memory_hold()). */
+void file_handles_hold(bool hold);
+/* Called when this process ends itself: deletions that are due at the close of handles. */
+void file_handles_at_exit(void);
 /* Remembers that handle is one on a file of the base: id is file_open_note()'s. */
 void file_handle_set_open(HANDLE handle, uint32_t id);
 
@@ -199,6 +209,10 @@ uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing, bool sy
 /* Was the noted handle opened for synchronous use? */
 bool file_open_is_synchronous(uint32_t id);
 void file_open_forget(uint32_t id);
+/* Notes one more handle like the noted one; returns its id, 0 without room. */
+uint32_t file_open_copy(uint32_t id);
+/* Takes or frees the lock of this process's notes (see guest_memory_hold()). */
+void file_opens_hold(bool hold);
 /* Is the file to be deleted when the last handle on it is closed? */
 bool file_open_is_doomed(uint32_t id);
 /* Says so to all who have it open. Returns false when nobody has. */
@@ -236,6 +250,10 @@ NTSTATUS NTAPI file_hook_query_information(HANDLE, IO_STATUS_BLOCK *, void *, UL
 NTSTATUS NTAPI file_hook_set_information(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
 NTSTATUS NTAPI file_hook_read(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG,
                               LARGE_INTEGER *, ULONG *);
+NTSTATUS NTAPI file_hook_lock_range(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *,
+                                    LARGE_INTEGER *, LARGE_INTEGER *, ULONG *, BOOLEAN, BOOLEAN);
+NTSTATUS NTAPI file_hook_unlock_range(HANDLE, IO_STATUS_BLOCK *, LARGE_INTEGER *, LARGE_INTEGER *,
+                                      ULONG *);
 NTSTATUS NTAPI file_hook_create_section(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, LARGE_INTEGER *,
                                         ULONG, ULONG, HANDLE);
 NTSTATUS NTAPI file_hook_query_volume(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
@@ -245,6 +263,8 @@ NTSTATUS NTAPI file_hook_close(HANDLE);
 NTSTATUS NTAPI file_hook_duplicate(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
 NTSTATUS NTAPI file_hook_suspend_thread(HANDLE, ULONG *);
 NTSTATUS NTAPI file_hook_suspend_process(HANDLE);
+NTSTATUS NTAPI file_hook_terminate_thread(HANDLE, NTSTATUS);
+NTSTATUS NTAPI file_hook_terminate_process(HANDLE, NTSTATUS);
 NTSTATUS NTAPI file_hook_nt_to_unix(const OBJECT_ATTRIBUTES *, char *, ULONG *, UINT);
 NTSTATUS NTAPI file_hook_unix_to_nt(const char *, WCHAR *, ULONG *);
 

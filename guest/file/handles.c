@@ -165,8 +165,9 @@ NTSTATUS NTAPI file_hook_duplicate(HANDLE source_process, HANDLE source, HANDLE 
     bool own = source_process == NT_CURRENT_PROCESS;
     struct file_handle *h = NULL;
     struct file_handle *copy = own ? file_handle_get(source) : NULL;
+    uint32_t note = own ? file_handle_open_id(source) : 0;
 
-    if (own && (options & DUPLICATE_CLOSE_SOURCE)) h = file_handle_remove(source);
+    if (own && (options & DUPLICATE_CLOSE_SOURCE)) h = file_handle_remove(source); /* not freed yet */
     NTSTATUS status = file_real.duplicate(source_process, source, target_process, target, access,
                                           attributes, options);
     HANDLE made;
@@ -177,6 +178,8 @@ NTSTATUS NTAPI file_hook_duplicate(HANDLE source_process, HANDLE source, HANDLE 
                 file_handle_add(made, (struct fvm_wstr){copy->view, copy->view_len});
             if (n) n->delete_on_close = copy->delete_on_close;
             file_handle_release(n);
+        } else if (note && (note = file_open_copy(note)) != 0) {
+            file_handle_set_open(made, note);
         } else {
             file_handle_release(file_handle_remove(made));
         }
@@ -188,4 +191,25 @@ NTSTATUS NTAPI file_hook_duplicate(HANDLE source_process, HANDLE source, HANDLE 
         else after_close(h);
     }
     return status;
+}
+
+void file_handles_hold(bool hold)
+{
+    if (hold) guest_lock_acquire(&table_lock);
+    else guest_lock_release(&table_lock);
+}
+
+/* The host closes what a process leaves open; what is to be deleted then is recorded here. */
+void file_handles_at_exit(void)
+{
+    for (uint32_t i = 0; i < CHUNKS; i++) {
+        for (uint32_t k = 0; chunks[i] && k < CHUNK_SLOTS; k++) {
+            struct file_handle *h = chunks[i][k];
+            HANDLE handle = (HANDLE)(((uintptr_t)i * CHUNK_SLOTS + k) << 2);
+            if (!h) continue;
+            if (is_note(h) ? file_open_is_doomed((uint32_t)((uintptr_t)h >> 1))
+                           : h->delete_base || h->delete_on_close)
+                file_hook_close(handle);
+        }
+    }
 }

@@ -174,12 +174,14 @@ static NTSTATUS open_base_unchanged(const struct call *c, struct file_name *name
     return open_base(&plain, name);
 }
 
-/* Creates a new object of the VM's own. */
+/* Creates a new object of the VM's own. The caller has seen that nothing is there; was says by
+ * which verdict: what the base had a moment ago it is not asked for again. */
 static NTSTATUS create_private(struct call *c, struct file_name *name)
 {
     struct fvm_wstr none = {0};
     NTSTATUS status;
     HANDLE handle;
+    enum fvm_verdict was = name->look.verdict;
     bool directory, is_directory = c->options & FILE_DIRECTORY_FILE;
 
     if (is_nonsense(c)) return fail(c, NT_INVALID_PARAMETER);
@@ -190,7 +192,9 @@ static NTSTATUS create_private(struct call *c, struct file_name *name)
     bool vacant = name->look.verdict == FVM_ABSENT ||
                   (name->look.verdict == FVM_PRIVATE && !file_private_exists(name)) ||
                   ((name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE) &&
-                   !file_base_exists(name, &directory, &status) && status == ST_NAME_NOT_FOUND);
+                   (name->look.verdict == was ||
+                    (!file_base_exists(name, &directory, &status) &&
+                     status == ST_NAME_NOT_FOUND)));
     if (!vacant) {
         file_unlock();
         return decide_anew(c);

@@ -141,6 +141,18 @@ uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing, bool sy
     return id;
 }
 
+uint32_t file_open_copy(uint32_t id)
+{
+    const struct entry *e = &chunk_at(own[(id - 1) / CHUNK_ENTRIES] - 1)->entries[(id - 1) % CHUNK_ENTRIES];
+    return file_open_note(e->key, e->access, e->sharing & FILE_SHARE_ALL, e->sharing & SYNCHRONOUS);
+}
+
+void file_opens_hold(bool hold)
+{
+    if (hold) guest_lock_acquire(&own_lock);
+    else guest_lock_release(&own_lock);
+}
+
 bool file_open_is_synchronous(uint32_t id)
 {
     struct chunk *c = chunk_at(own[(id - 1) / CHUNK_ENTRIES] - 1);

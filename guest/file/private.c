@@ -240,7 +240,7 @@ static NTSTATUS copy_data(HANDLE from, HANDLE to)
     IO_STATUS_BLOCK io;
 
     while (!status) {
-        status = NtReadFile(from, NULL, NULL, NULL, &io, buffer, GUEST_SCRATCH_SIZE, NULL, NULL);
+        status = file_real.read(from, NULL, NULL, NULL, &io, buffer, GUEST_SCRATCH_SIZE, NULL, NULL);
         if (status == FS(0xc0000011) /* end of file */ || (!status && !io.Information)) {
             status = STATUS_SUCCESS;
             break;
@@ -413,7 +413,7 @@ void file_closed_deleted(struct fvm_wstr view)
     struct file_name name;
 
     if (!file_resolve_view(view, &name)) return;
-    if (name.look.verdict == FVM_PRIVATE && !file_private_exists(&name)) {
+    if (name.look.verdict == FVM_PRIVATE) {
         file_lock();
         file_lookup_again(&name);
         if (name.look.verdict == FVM_PRIVATE && !file_private_exists(&name))

@@ -17,8 +17,8 @@ static HANDLE open_copy(HANDLE handle, struct file_name *name)
 
     if (file_real.query_object(handle, 0, &basic, sizeof basic, NULL) ||
         !file_attr_private(name, NULL, &attr) ||
-        file_real.open(&copy, basic.access | SYNCHRONIZE | FILE_READ_ATTRIBUTES, &attr.attr, &io,
-                       FILE_SHARE_ALL, FILE_SYNCHRONOUS_IO_NONALERT))
+        file_real.open(&copy, basic.access | SYNCHRONIZE, &attr.attr, &io, FILE_SHARE_ALL,
+                       FILE_SYNCHRONOUS_IO_NONALERT))
         return NULL;
     if (!file_real.query_information(handle, &io, &position, sizeof position, 14))
         file_real.set_information(copy, &io, &position, sizeof position, 14 /* position */);
@@ -62,6 +62,43 @@ NTSTATUS NTAPI file_hook_read(HANDLE handle, HANDLE event, void *apc, void *cont
 {
     return file_real.read(file_current(handle), event, apc, context, io, buffer, length, offset,
                           key);
+}
+
+/* A lock on the base's file would hold off the host and other VMs, and not those of the VM who
+ * open the file to write, and so get a copy: who locks gets the copy, too. */
+static void copy_for_lock(HANDLE handle)
+{
+    uint32_t id = file_handle_open_id(handle);
+    struct file_name name;
+    bool is_private, directory;
+    NTSTATUS status;
+
+    if (!id || !file_open_is_synchronous(id) ||
+        file_resolve_handle(handle, &name, &is_private) != FILE_IS_NAMED)
+        return;
+    file_lock();
+    file_lookup_again(&name);
+    if (!is_private && (name.look.verdict == FVM_PASS || name.look.verdict == FVM_BASE) &&
+        file_base_exists(&name, &directory, &status) && !directory)
+        file_copy_up(&name, true, NULL, NULL);
+    file_unlock();
+    file_name_free(&name);
+}
+
+NTSTATUS NTAPI file_hook_lock_range(HANDLE handle, HANDLE event, void *apc, void *context,
+                                    IO_STATUS_BLOCK *io, LARGE_INTEGER *offset,
+                                    LARGE_INTEGER *length, ULONG *key, BOOLEAN dont_wait,
+                                    BOOLEAN exclusive)
+{
+    copy_for_lock(handle);
+    return file_real.lock_range(file_current(handle), event, apc, context, io, offset, length, key,
+                                dont_wait, exclusive);
+}
+
+NTSTATUS NTAPI file_hook_unlock_range(HANDLE handle, IO_STATUS_BLOCK *io, LARGE_INTEGER *offset,
+                                      LARGE_INTEGER *length, ULONG *key)
+{
+    return file_real.unlock_range(file_current(handle), io, offset, length, key);
 }
 
 NTSTATUS NTAPI file_hook_create_section(HANDLE *section, ACCESS_MASK access,

@@ -7,6 +7,9 @@
  * stubs that programs make are hooked, too. (Windows has no such pointer: there the stubs
  * themselves must be rewritten.)
  *
+ * Modules call their Unix parts through another pointer, a variable of ntdll. It is exchanged,
+ * too: one of those calls loads libraries past all system calls (process/library.c).
+ *
  * All that is the same in every process is resolved once, by the monitor, before the image is
  * shared. */
 #include "guest_boot.h"
@@ -22,7 +25,8 @@ const void *guest_dispatcher_rest;
 
 /* The host's own way into its system calls; another address in each process. */
 #define HOST_SYSCALL ((void **)0x7ffe1000)
-void *guest_host_syscall;
+void *guest_host_syscall, *guest_host_unix_call;
+uint64_t guest_ntdll_unix;
 
 /* Address of the hook of each system call, relative to GUEST_BASE; 0 for those
  * without. */
@@ -168,6 +172,10 @@ bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error)
         if (!prepare_table(ntdll, tables[i], error)) return false;
     }
 
+    guest_host.ntdll = ntdll;
+    guest_host.unix_call = (void **)(void *)find_export(ntdll, "__wine_unix_call_dispatcher");
+    if (!guest_host.unix_call)
+        return fail(error, NT_ENTRYPOINT_NOT_FOUND, "__wine_unix_call_dispatcher");
     guest_host.map_view = find_export(ntdll, "NtMapViewOfSection");
     guest_host.terminate = find_export(ntdll, "NtTerminateProcess");
     guest_host.init_thunk = find_export(ntdll, "LdrInitializeThunk");
@@ -198,9 +206,13 @@ static void write_jump(uint8_t *at, const void *target)
     at[11] = 0xe0;
 }
 
+/* NtQueryVirtualMemory: the table of a builtin module's Unix part */
+#define MEMORY_WINE_UNIX_FUNCS 1000
+
 void guest_hooks_begin(void)
 {
     guest_host_syscall = *HOST_SYSCALL;
+    guest_host_unix_call = *guest_host.unix_call;
 }
 
 bool guest_hooks_install(bool thunk)
@@ -215,6 +227,11 @@ bool guest_hooks_install(bool thunk)
     write_jump(guest_host.dispatcher, guest_exception_entry);
     if (thunk) memcpy(guest_host.init_thunk, guest_host.init_thunk_saved, GUEST_BLOB_MAX);
     if (guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, old, &old) < 0) return false;
+    /* without a handle of its own ntdll does not ask */
+    if (guest_raw.query_memory(NT_CURRENT_PROCESS, guest_host.ntdll, MEMORY_WINE_UNIX_FUNCS,
+                               &guest_ntdll_unix, sizeof(guest_ntdll_unix), NULL) < 0)
+        guest_ntdll_unix = 0;
+    *guest_host.unix_call = guest_unix_entry;
     *HOST_SYSCALL = guest_syscall_entry;
     return true;
 }

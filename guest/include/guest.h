@@ -33,6 +33,10 @@ void guest_free(void *p);       /* NULL is allowed */
 void *guest_scratch_get(void);
 void guest_scratch_put(void *p);
 
+/* Takes (true) or frees the locks of the allocator: while a thread is stopped or ended none of
+ * them may be that thread's. Nothing is allocated in between. */
+void guest_memory_hold(bool hold);
+
 /* A lock between threads of this process: spins, then yields. Zero-initialised. Held for
  * short sections only, never across a call that may block. */
 typedef volatile LONG guest_lock;

@@ -24,6 +24,7 @@ struct guest_blob {
 void fvm_guest_boot(void);        /* entered by a jump only */
 void guest_syscall_entry(void);   /* in place of the host's system call entry */
 void guest_exception_entry(void); /* in place of KiUserExceptionDispatcher */
+void guest_unix_entry(void);      /* in place of the way into Unix parts of modules */
 /* Copies without looking; a fault inside ends it at guest_copy_fail, with false. */
 bool guest_copy(void *dst, const void *src, size_t size);
 extern const uint8_t guest_copy_start[], guest_copy_end[], guest_copy_fail[];
@@ -84,8 +85,14 @@ struct guest_host {
     uint8_t *init_thunk, *dispatcher;
     uint8_t init_thunk_saved[GUEST_BLOB_MAX];
     uint8_t *map_view, *terminate;
+    const uint8_t *ntdll;
+    /* ntdll's variable through which its modules call their Unix parts */
+    void **unix_call;
 };
 extern struct guest_host guest_host;
+/* What that variable held in this process, and the handle of ntdll's own Unix part. */
+extern void *guest_host_unix_call;
+extern uint64_t guest_ntdll_unix;
 /* Resolves all tables against ntdll and builds the trampolines (image still writable). */
 /* The stubs' system call numbers: ntdll's from 0, win32u's from 0x1000. */
 #define GUEST_SYSCALLS 0x1200

@@ -93,26 +93,18 @@ static NTSTATUS translate_image(struct creation *c)
  * programs without a file). */
 static NTSTATUS check_image(struct creation *c)
 {
-    OBJECT_ATTRIBUTES attr;
-    IO_STATUS_BLOCK io;
-    LARGE_INTEGER start = {.QuadPart = 0};
-    HANDLE file;
-    uint8_t magic[4] = {0};
-    NTSTATUS status;
-
-    InitializeObjectAttributes(&attr, &c->image, OBJ_CASE_INSENSITIVE, NULL, NULL);
-    status = guest_raw.open_file(&file, FILE_READ_DATA | SYNCHRONIZE, &attr, &io,
-                                 FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                                 0x60 /* FILE_SYNCHRONOUS_IO_NONALERT | NON_DIRECTORY_FILE */);
-    if (status < 0) return 0;
-    io.Information = 0;
-    status = guest_raw.read_file(file, NULL, NULL, NULL, &io, magic, sizeof(magic), &start, NULL);
-    guest_raw.close(file);
-    if (status >= 0 && magic[0] == 'M' && magic[1] == 'Z') return 0;
-    /* batch files are named in an event only when they are none: cmd.exe runs them */
-    if (magic[0] == 0x7f && magic[1] == 'E' && magic[2] == 'L' && magic[3] == 'F')
+    switch (guest_file_kind(&c->image)) {
+    case GUEST_FILE_UNREADABLE:
+    case GUEST_FILE_MZ:
+        return 0;
+    case GUEST_FILE_ELF:
+        /* batch files are named in an event only when they are none: cmd.exe runs them */
         guest_event("refused", "NtCreateUserProcess", view_name(c),
                     "a Linux program would run outside of the VM");
+        break;
+    case GUEST_FILE_OTHER:
+        break;
+    }
     return NT_INVALID_IMAGE_NOT_MZ;
 }
 

@@ -21,6 +21,15 @@ NTSTATUS NTAPI hook_NtCreateUserProcess(HANDLE *process, HANDLE *thread, ACCESS_
                                         void *info, struct nt_ps_attribute_list *attributes);
 NTSTATUS NTAPI hook_wine_unix_spawnvp(char *const argv[], int wait);
 
+/* process/library.c: what begins a file, as the VM sees it under a full NT name. */
+enum guest_file_kind {
+    GUEST_FILE_UNREADABLE, /* or not there: the host says why */
+    GUEST_FILE_MZ,         /* a Windows program or library */
+    GUEST_FILE_ELF,        /* one of the machine below */
+    GUEST_FILE_OTHER,
+};
+enum guest_file_kind guest_file_kind(UNICODE_STRING *real_name);
+
 /* process/query.c */
 extern NTSTATUS(NTAPI *real_NtQueryInformationProcess)(HANDLE, ULONG, void *, ULONG, ULONG *);
 NTSTATUS NTAPI hook_NtQueryInformationProcess(HANDLE process, ULONG class, void *info, ULONG size,

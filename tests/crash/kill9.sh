@@ -55,13 +55,18 @@ one_kill() {
     local i=$1 vm=$2 tag="$name\\k$(($1 % trees))" log=$scratch/log-$1 pid target kind lines j p
     local label="kill $1" all
     : >"$log"
-    "$FVM" run "$vm" -- "$work" start "C:\\$tag" "$((seed * 1000 + i))" >>"$log" 2>"$log.err" </dev/null &
+    "$FVM" run "$vm" -- "$work" start "C:\\$tag" "$((seed * 1000 + i))" \
+        >>"$log" 2>"$log.err" </dev/null &
     pid=$!
     for ((j = 0; j < 500; j++)); do
         [ -s "$log" ] && break
         sleep 0.02
     done
-    [ -s "$log" ] || { fail "$label: the workload does not start: $(head -3 "$log.err")"; kill -9 $pid; return; }
+    if [ ! -s "$log" ]; then
+        fail "$label: the workload does not start: $(head -3 "$log.err")"
+        kill -9 $pid
+        return
+    fi
     sleep "0.$(printf %03d $((RANDOM % 500)))"
     # every process of the VM is as likely, the workers together twice as much
     mapfile -t all < <(processes "$tag")

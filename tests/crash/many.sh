@@ -31,7 +31,8 @@ native "$many" make "C:\\$name\\shared" "$processes" </dev/null || exit 1
 (cd "$base_drive" && hash_tree "$name") >"$scratch/before"
 "$FVM" create many >/dev/null || exit 1
 LIMIT=$((seconds * 3 + 60))
-if in_vm many "$many" start "C:\\$name\\shared" "$processes" "$seconds" >"$scratch/out" 2>&1 </dev/null; then
+if in_vm many "$many" start "C:\\$name\\shared" "$processes" "$seconds" \
+    >"$scratch/out" 2>&1 </dev/null; then
     pass "$processes processes in the same directories for $seconds s"
 else
     fail "$processes processes in the same directories: $(tail -1 "$scratch/out")"
@@ -47,7 +48,8 @@ fi
 "$FVM" rm many >/dev/null || fail "fvm rm"
 
 # --- many VMs, the same paths ------------------------------------------------------------
-sevenzip=${SEVENZIP:-$(find "${XDG_CACHE_HOME:-$HOME/.cache}/fvm/npm" -path '*win/x64/7za.exe' 2>/dev/null | head -1)}
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/fvm/npm
+sevenzip=${SEVENZIP:-$(find "$cache" -path '*win/x64/7za.exe' 2>/dev/null | head -1)}
 if [ -z "$sevenzip" ]; then
     echo "# 7za.exe is not there (tools/fetch-npm.sh fetches it): $vms VMs at once were not tried"
     results
