@@ -87,25 +87,6 @@ static void remember(const struct call *c, const struct file_name *name)
     }
 }
 
-/* The host made or opened a private object outside the writer's lock, at a place where one
- * was a moment ago. If that one's deletion was recorded in between, the record now speaks of
- * the new one, and is put right. */
-static NTSTATUS confirm_private(const struct call *c, struct file_name *name)
-{
-    NTSTATUS status = STATUS_SUCCESS;
-
-    file_lock();
-    file_lookup_again(name);
-    if (name->look.verdict == FVM_ABSENT) {
-        file_spell_target(name, false);
-        status = file_record(FVM_LOG_PRIVATE,
-                             c->options & FILE_DIRECTORY_FILE ? FVM_LOG_DIRECTORY : 0,
-                             file_canon(name), (struct fvm_wstr){0});
-    }
-    file_unlock();
-    return status;
-}
-
 /* An object of the base is open now: what changes it later must know. */
 static void note_open(const struct call *c, const struct file_name *name)
 {
@@ -118,29 +99,29 @@ static void note_open(const struct call *c, const struct file_name *name)
     if (id) file_handle_set_open(handle, id);
 }
 
-static NTSTATUS open_private(const struct call *c, struct file_name *name)
+/* The host's open of the VM's own object under name. */
+static NTSTATUS real_open_private(const struct call *c, struct file_name *name)
 {
     struct file_attr attr;
 
-    if (name->trailing && file_private_is_file(name)) return fail(c, ST_OBJECT_NAME_INVALID);
+    if (name->trailing && file_private_is_file(name)) return ST_OBJECT_NAME_INVALID;
     /* handles from before the copy still count */
     if (guest_shared->stale_opens &&
         (name->look.flags & (FVM_NODE_BASE | FVM_NODE_CONTAINER)) &&
         !file_open_allowed(name->look.base_len ? file_base(name) : file_canon(name), c->access,
                            c->sharing))
-        return fail(c, ST_SHARING_VIOLATION);
-    if (!file_attr_private(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
-    NTSTATUS status = real_create(c, &attr.attr);
-    if (status == STATUS_SUCCESS && creates(c)) {
-        HANDLE handle;
-        status = confirm_private(c, name);
-        if (status) {
-            if (guest_read(&handle, c->handle, sizeof handle)) file_real.close(handle);
-            return fail(c, status);
-        }
-    }
-    if (status == STATUS_SUCCESS) remember(c, name);
-    return status;
+        return ST_SHARING_VIOLATION;
+    if (!file_attr_private(name, c->attr, &attr)) return ST_OBJECT_NAME_INVALID;
+    return real_create(c, &attr.attr);
+}
+
+static NTSTATUS open_private(const struct call *c, struct file_name *name)
+{
+    NTSTATUS status = real_open_private(c, name);
+
+    if (status) return fail(c, status);
+    remember(c, name);
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS open_base(const struct call *c, struct file_name *name)
@@ -174,59 +155,61 @@ static NTSTATUS open_base_unchanged(const struct call *c, struct file_name *name
     return open_base(&plain, name);
 }
 
-/* Creates a new object of the VM's own. The caller has seen that nothing is there; was says by
- * which verdict: what the base had a moment ago it is not asked for again. */
+/* Makes the VM's own object and its record. Under the lock. */
+static NTSTATUS make_private(const struct call *c, struct file_name *name)
+{
+    bool is_directory = c->options & FILE_DIRECTORY_FILE;
+    uint32_t flags = is_directory ? FVM_LOG_DIRECTORY : 0;
+    struct file_attr attr;
+    HANDLE handle;
+
+    if (is_nonsense(c)) return NT_INVALID_PARAMETER;
+    if (name->trailing && !is_directory) return ST_OBJECT_NAME_INVALID;
+    NTSTATUS status = file_make_parent(name);
+    if (status) return status;
+    file_spell_target(name, false);
+    /* what a killed process left behind without a record does not exist */
+    if (c->disposition == FILE_CREATE && file_private_exists(name)) file_delete_private(name);
+    if (!file_attr_private(name, c->attr, &attr)) return ST_OBJECT_NAME_INVALID;
+    status = real_create(c, &attr.attr);
+    if (status) {
+        /* some calls the host fails after having made the directory */
+        if (is_directory && file_private_exists(name))
+            file_record(FVM_LOG_PRIVATE, flags, file_canon(name), (struct fvm_wstr){0});
+        return status;
+    }
+    status = file_record(FVM_LOG_PRIVATE, flags, file_canon(name), (struct fvm_wstr){0});
+    if (status) {
+        if (guest_read(&handle, c->handle, sizeof handle)) file_real.close(handle);
+        file_delete_private(name);
+    }
+    return status;
+}
+
+/* A call that may create, where the VM has its own object or nothing. All of it is under the
+ * lock: an object that is made here and one that another process deletes at this moment must
+ * not be taken for one another. The caller has just seen that nothing (or only something of
+ * the VM's own) is there; the base is not asked a second time. */
 static NTSTATUS create_private(struct call *c, struct file_name *name)
 {
-    struct fvm_wstr none = {0};
-    NTSTATUS status;
-    HANDLE handle;
     enum fvm_verdict was = name->look.verdict;
-    bool directory, is_directory = c->options & FILE_DIRECTORY_FILE;
+    NTSTATUS status;
 
-    if (is_nonsense(c)) return fail(c, NT_INVALID_PARAMETER);
-    if (name->trailing && !is_directory) return fail(c, ST_OBJECT_NAME_INVALID);
     file_lock();
     file_lookup_again(name);
-    file_spell_target(name, false);
-    bool vacant = name->look.verdict == FVM_ABSENT ||
-                  (name->look.verdict == FVM_PRIVATE && !file_private_exists(name)) ||
-                  ((name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE) &&
-                   (name->look.verdict == was ||
-                    (!file_base_exists(name, &directory, &status) &&
-                     status == ST_NAME_NOT_FOUND)));
-    if (!vacant) {
-        file_unlock();
-        return decide_anew(c);
-    }
-    status = file_make_parent(name);
-    if (!status) {
-        struct file_attr attr;
-        if (!file_attr_private(name, c->attr, &attr)) {
-            status = ST_OBJECT_NAME_INVALID;
-        } else {
-            /* what a killed process left behind without a record does not exist */
-            if (c->disposition == FILE_CREATE && file_private_exists(name))
-                file_delete_private(name);
-            if (file_attr_private(name, c->attr, &attr)) status = real_create(c, &attr.attr);
-            /* some calls the host fails after having made the object */
-            if (status && is_directory && file_private_exists(name))
-                file_record(FVM_LOG_PRIVATE, FVM_LOG_DIRECTORY, file_canon(name), none);
-        }
-        if (status == STATUS_SUCCESS) {
-            status = file_record(FVM_LOG_PRIVATE, is_directory ? FVM_LOG_DIRECTORY : 0,
-                                 file_canon(name), none);
-            if (status) {
-                if (guest_read(&handle, c->handle, sizeof handle)) file_real.close(handle);
-                file_delete_private(name);
-            }
-        }
-    }
+    if (name->look.verdict == FVM_PRIVATE && file_private_exists(name))
+        status = real_open_private(c, name);
+    else if (name->look.verdict == FVM_ABSENT || name->look.verdict == FVM_PRIVATE ||
+             name->look.verdict == was)
+        status = make_private(c, name);
+    else
+        status = decide_anew(c);
     file_unlock();
+    if (c->again) return STATUS_SUCCESS;
     if (status) return fail(c, status);
-    if (is_directory) name->look.flags |= FVM_NODE_DIRECTORY;
+    if (c->options & FILE_DIRECTORY_FILE) name->look.flags |= FVM_NODE_DIRECTORY;
     remember(c, name);
-    return status;
+    return STATUS_SUCCESS;
 }
 
 /* Opens what the base shows under name to delete it at the close. */
@@ -408,12 +391,9 @@ static NTSTATUS open_named(struct call *c, struct file_name *name)
             status = open_over_base(c, name);
             break;
         case FVM_PRIVATE:
-            if (!creates(c) || file_private_exists(name)) {
-                status = open_private(c, name);
-                if (status == ST_NAME_NOT_FOUND && !creates(c)) status = fail(c, file_missing_status(name));
-            } else {
-                status = create_private(c, name);
-            }
+            status = creates(c) ? create_private(c, name) : open_private(c, name);
+            if (status == ST_NAME_NOT_FOUND && !creates(c))
+                status = fail(c, file_missing_status(name));
             break;
         case FVM_ABSENT:
             status = creates(c) ? create_private(c, name) : fail(c, file_missing_status(name));

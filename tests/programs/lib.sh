@@ -29,15 +29,15 @@ stop_base() {
     WINEPREFIX=$FVM_BASE timeout 60 "$WINESERVER64" -w
 }
 
-# same LABEL EXPECTED FOUND: two files must be equal.
+# same LABEL EXPECTED FOUND: two files must be equal, and not empty.
 same() {
-    if cmp -s "$2" "$3"; then
+    if [ -s "$2" ] && cmp -s "$2" "$3"; then
         pass "$1"
     else
         fail "$1: $(diff "$2" "$3" | grep -c '^[<>]') lines differ (< expected, > found)"
         diff "$2" "$3" | head -"${SHOW:-10}" | sed 's/^/#   /'
-        cp "$2" "$FVM_OUT/${0##*/}.expected"
-        cp "$3" "$FVM_OUT/${0##*/}.found"
+        cp "$2" "$FVM_OUT/$(basename "$0" .sh).expected"
+        cp "$3" "$FVM_OUT/$(basename "$0" .sh).found"
     fi
 }
 
