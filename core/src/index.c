@@ -279,6 +279,17 @@ int fvm_index_base_to_view(const struct fvm_index *ix, struct fvm_wstr base, fvm
     return head;
 }
 
+bool fvm_index_is_watched(const struct fvm_index *ix, struct fvm_wstr path)
+{
+    uint32_t id = ROOT, end = fvm_path_parent(path);
+
+    for (uint32_t pos = 0; id && pos < end;) {
+        id = ix_find_child(ix, id, ix_component((struct fvm_wstr){path.ptr, end}, &pos));
+        if (id && (ix_node(ix, id)->flags & FVM_NODE_WATCHED)) return true;
+    }
+    return false;
+}
+
 uint32_t fvm_index_root(const struct fvm_index *ix)
 {
     (void)ix;

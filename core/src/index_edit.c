@@ -307,7 +307,7 @@ int fvm_index_set_private(struct fvm_index *ix, struct fvm_wstr path, bool direc
     uint32_t id = find_or_make(ix, path);
     if (id) {
         struct node *n = ix_node(ix, id);
-        uint32_t keep = n->flags & FVM_NODE_BASE;
+        uint32_t keep = n->flags & (FVM_NODE_BASE | FVM_NODE_WATCHED);
         respell(ix, id, path);
         /* a directory made anew sees nothing of what the old one knew of the base */
         if (!(n->flags & FVM_NODE_PRIVATE)) delete_below(ix, id);
@@ -523,4 +523,14 @@ int fvm_index_set_alias(struct fvm_index *ix, struct fvm_wstr path, struct fvm_w
     }
     write_end(ix, began);
     return id ? 0 : FVM_INDEX_FULL;
+}
+
+int fvm_index_set_watched(struct fvm_index *ix, struct fvm_wstr path)
+{
+    if (!valid(path)) return FVM_INDEX_INVALID;
+    bool began = write_begin(ix);
+    uint32_t id = find(ix, path);
+    if (id) ix_node(ix, id)->flags |= FVM_NODE_WATCHED;
+    write_end(ix, began);
+    return id ? 0 : FVM_INDEX_NOT_FOUND;
 }

@@ -130,6 +130,7 @@ static NTSTATUS rename_object(HANDLE handle, bool is_private, struct file_name *
     if (status) return status;
     file_lookup_again(to);
     status = file_spell_target(to, target.exists);
+    if (!status && is_base(from)) status = file_act_out_rename(from, to, directory);
     if (status) return status;
 
     bool base_there = to->look.flags & FVM_NODE_BASE || file_base_exists(to, &unused, &status);

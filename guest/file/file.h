@@ -222,6 +222,14 @@ bool file_open_in_vm(struct fvm_wstr base);
 /* May it be opened so, next to those that are open? */
 bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing);
 
+/* --- watch.c ------------------------------------------------------------------------------------------ */
+/* Gives a directory of the base a private folder and marks it as watched. */
+NTSTATUS file_watch(struct file_name *name);
+/* Under the lock, before the record: makes what is renamed or deleted in a watched directory
+ * the VM's own, so that it happens on disk, too. */
+NTSTATUS file_act_out_rename(struct file_name *from, struct file_name *to, bool directory);
+void file_act_out_deletion(struct file_name *name, bool directory);
+
 /* --- volume.c ----------------------------------------------------------------------------------------- */
 /* Opens the root of the drive on which the VM sees a private object; NULL when the host tells
  * the right volume by itself. */

@@ -152,7 +152,10 @@ static NTSTATUS open_base_unchanged(const struct call *c, struct file_name *name
     plain.options &= ~(ULONG)FILE_DELETE_ON_CLOSE;
     plain.access &= ~(ACCESS_MASK)CHANGING;
     if (!plain.access) plain.access = FILE_READ_ATTRIBUTES;
-    return open_base(&plain, name);
+    /* a directory's private folder stands for it wherever it has one: sharing is between
+     * handles of one object */
+    return name->look.verdict == FVM_MERGED ? open_private(&plain, name)
+                                            : open_base(&plain, name);
 }
 
 /* Makes the VM's own object and its record. Under the lock. */
@@ -348,19 +351,14 @@ static NTSTATUS open_over_base(struct call *c, struct file_name *name)
     if (plain) {
         bool watches = is_to_watch(c);
         if (name->look.verdict == FVM_MERGED) {
+            if (watches && !(name->look.flags & FVM_NODE_WATCHED)) file_watch(name);
             status = open_private(c, name);
             /* its folder was taken away behind our back: the base's directory is still there */
             return status == ST_NAME_NOT_FOUND ? open_base(c, name) : status;
         }
         if (!watches || !file_base_exists(name, &directory, &status) || !directory)
             return open_base(c, name);
-        file_lock();
-        file_lookup_again(name);
-        status = name->look.verdict == FVM_PASS || name->look.verdict == FVM_BASE
-                     ? file_make_container(name)
-                     : STATUS_SUCCESS;
-        file_unlock();
-        return status ? open_base(c, name) : decide_anew(c);
+        return file_watch(name) ? open_base(c, name) : decide_anew(c);
     }
     if (!file_base_exists(name, &directory, &status)) {
         if (status != ST_NAME_NOT_FOUND) return open_base_unchanged(c, name);

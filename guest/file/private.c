@@ -398,10 +398,12 @@ void file_delete_seen(struct fvm_wstr view)
     if (name.look.base_len && file_base_exists(&name, &directory, &status)) {
         if (directory) {
             /* the host's rmdir fails silently where something is left */
-            if (!file_directory_empty(&name) && !file_record_deleted(&name))
+            if (!file_directory_empty(&name) && !file_record_deleted(&name)) {
+                file_act_out_deletion(&name, true);
                 file_delete_private(&name);
-        } else if (!file_open_doom(file_base(&name))) {
-            file_record_deleted(&name);
+            }
+        } else if (!file_open_doom(file_base(&name)) && !file_record_deleted(&name)) {
+            file_act_out_deletion(&name, false);
         }
     }
     file_unlock();

@@ -33,6 +33,7 @@ enum {
     FVM_NODE_CONTAINER = 8,  /* the base's directory is seen, and has a private folder too */
     FVM_NODE_ORIGIN = 16,    /* its content comes from another place of the base */
     FVM_NODE_ALIAS = 32,     /* another name of a directory: look-up starts again there */
+    FVM_NODE_WATCHED = 128,  /* a program watches it: not in the log, lost at a rebuild */
     FVM_NODE_BASE = 64,      /* something lies at this place in the base (below PRIVATE or HIDDEN) */
 };
 
@@ -112,6 +113,11 @@ int fvm_index_rename(struct fvm_index *ix, struct fvm_wstr from, struct fvm_wstr
  * name of a private file), so that a look-up can tell it from a name of the base. */
 int fvm_index_set_alias(struct fvm_index *ix, struct fvm_wstr path, struct fvm_wstr target,
                         bool private_tree);
+
+/* Marks an existing node as watched. */
+int fvm_index_set_watched(struct fvm_index *ix, struct fvm_wstr path);
+/* True when path's directory, or one above it, is watched. */
+bool fvm_index_is_watched(const struct fvm_index *ix, struct fvm_wstr path);
 
 /* Walks the nodes. first_child and next_sibling return 0 at the end. */
 uint32_t fvm_index_root(const struct fvm_index *ix);

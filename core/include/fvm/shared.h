@@ -21,6 +21,9 @@
 /* The end of the block: which files of the base are open in the VM (guest/file/opens.c). */
 #define FVM_SHARED_OPENS_SIZE ((uint64_t)16 << 20)
 
+/* Before it: the VM's private registry (fvm/registry.h), by the size of its log. */
+#define FVM_SHARED_REG_LEAST ((uint64_t)64 << 20)
+
 #define FVM_NT_PATH_MAX 4096 /* code units of one configured path */
 
 /* Size of the block of a VM whose log has so many bytes; a multiple of 1 MiB. */
@@ -32,6 +35,14 @@ static inline uint64_t fvm_shared_size(uint64_t log_bytes)
     return size < FVM_SHARED_MOST ? size : FVM_SHARED_MOST;
 }
 
+/* Size of the part that holds the private registry of a VM whose registry log has so many
+ * bytes; a multiple of 1 MiB. */
+static inline uint64_t fvm_shared_reg_size(uint64_t log_bytes)
+{
+    const uint64_t mib = (uint64_t)1 << 20;
+    return FVM_SHARED_REG_LEAST + (log_bytes * 4 + mib - 1) / mib * mib;
+}
+
 struct fvm_shared_path {
     uint32_t len; /* code units, without terminator */
     fvm_wchar text[FVM_NT_PATH_MAX];
@@ -40,6 +51,7 @@ struct fvm_shared_path {
 struct fvm_shared {
     uint32_t magic, version;
     uint64_t size, index_offset, index_size, opens_offset;
+    uint64_t reg_offset, reg_size; /* struct fvm_reg */
     /* What the index holds besides the log's records (aliases of drives and folders, the
      * workspace itself as hidden), as a log of its own with header: an index is built by
      * replaying these bytes and then the VM's log. Lies in the block at this offset. */

@@ -1,0 +1,464 @@
+/* Reading the store of registry changes. */
+#include "registry_internal.h"
+#include "fvm/fold.h"
+
+int fvm_reg_compare(struct fvm_wstr a, struct fvm_wstr b)
+{
+    uint32_t common = a.len < b.len ? a.len : b.len;
+
+    for (uint32_t i = 0; i < common; i++) {
+        if (a.ptr[i] == b.ptr[i]) continue;
+        int d = (int)fvm_downcase(a.ptr[i]) - (int)fvm_downcase(b.ptr[i]);
+        if (d) return d;
+    }
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+uint32_t rg_hash_unit(uint32_t hash, fvm_wchar c)
+{
+    return (hash ^ fvm_downcase(c)) * 16777619U;
+}
+
+uint32_t fvm_reg_read_begin(const struct fvm_reg *r)
+{
+    return __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE);
+}
+
+bool fvm_reg_read_retry(const struct fvm_reg *r, uint32_t seq)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return (seq & 1) || __atomic_load_n(&r->seq, __ATOMIC_RELAXED) != seq;
+}
+
+bool fvm_reg_busy(const struct fvm_reg *r) { return r->seq & 1; }
+uint32_t fvm_reg_changes(const struct fvm_reg *r) { return r->changes; }
+uint64_t fvm_reg_used(const struct fvm_reg *r) { return r->used; }
+bool fvm_reg_has_origins(const struct fvm_reg *r) { return r->origin_count != 0; }
+uint32_t fvm_reg_root(const struct fvm_reg *r) { return r->root; }
+
+struct fvm_reg_state *fvm_reg_state(const struct fvm_reg *r)
+{
+    return &((struct fvm_reg *)(uintptr_t)r)->state;
+}
+
+uint64_t fvm_reg_free_space(const struct fvm_reg *r)
+{
+    return (uint64_t)(r->limit - r->next) * 8;
+}
+
+bool fvm_reg_has_room(const struct fvm_reg *r, uint64_t size)
+{
+    /* blocks are up to half larger than what they hold; arrays grow by half, and stand twice
+     * in the block meanwhile */
+    uint64_t arrays = r->used / 2;
+    return fvm_reg_free_space(r) / 2 > size * 2 + arrays / 2 + 65536;
+}
+
+/* --- searching -------------------------------------------------------------------------------- */
+
+bool rg_search_kids(const struct fvm_reg *r, const struct node *n, struct fvm_wstr name,
+                    uint32_t *index)
+{
+    uint32_t low = 0, count = n->kid_count, high = count, array = n->kids;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        const struct node *kid = rg_node(r, rg_element(r, array, count, mid));
+        int c = fvm_reg_compare(name, rg_string(r, kid->name, kid->name_len));
+        if (!c) {
+            *index = mid;
+            return true;
+        }
+        if (c < 0)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    *index = low;
+    return false;
+}
+
+bool rg_search_values(const struct fvm_reg *r, const struct node *n, struct fvm_wstr name,
+                      uint32_t *index)
+{
+    uint32_t low = 0, count = n->value_count, high = count, array = n->values;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        const struct value *v = rg_value(r, rg_element(r, array, count, mid));
+        int c = fvm_reg_compare(name, rg_string(r, v->name, v->name_len));
+        if (!c) {
+            *index = mid;
+            return true;
+        }
+        if (c < 0)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    *index = low;
+    return false;
+}
+
+uint32_t fvm_reg_find_child(const struct fvm_reg *r, uint32_t node, struct fvm_wstr name)
+{
+    const struct node *n = rg_node(r, node);
+    uint32_t index;
+
+    if (!n->kid_count || !rg_search_kids(r, n, name, &index)) return 0;
+    return fvm_reg_child(r, node, index);
+}
+
+static void get_value(const struct fvm_reg *r, uint32_t ref, struct fvm_reg_value *out)
+{
+    const struct value *v = rg_value(r, ref);
+    uint32_t size = v->size;
+    const void *data = rg_at(r, v->data, size);
+
+    *out = (struct fvm_reg_value){
+        .name = rg_string(r, v->name, v->name_len),
+        .type = v->type,
+        .deleted = v->deleted != 0,
+        .data = data,
+        .size = data == (const void *)r->zeros ? 0 : size,
+    };
+}
+
+bool fvm_reg_find_value(const struct fvm_reg *r, uint32_t node, struct fvm_wstr name,
+                        struct fvm_reg_value *out)
+{
+    const struct node *n = rg_node(r, node);
+    uint32_t index;
+
+    if (!n->value_count || !rg_search_values(r, n, name, &index)) return false;
+    return fvm_reg_value_at(r, node, index, out);
+}
+
+/* --- links of the base ------------------------------------------------------------------------ */
+
+static const struct link *find_link(const struct fvm_reg *r, struct fvm_wstr path, uint32_t hash)
+{
+    if (!(r->link_bloom >> (hash & 63) & 1)) return NULL;
+    for (uint32_t ref = r->links, i = 0; ref && i < 65536; i++) {
+        const struct link *l = rg_at(r, ref, sizeof *l);
+        if (l->hash == hash && !fvm_reg_compare(rg_string(r, l->path, l->path_len), path))
+            return l;
+        ref = l->next;
+    }
+    return NULL;
+}
+
+/* --- looking up --------------------------------------------------------------------------------- */
+
+struct walk {
+    uint32_t node; /* 0: the store knows nothing of the key */
+    bool base;     /* the base's key at out->base is seen */
+    bool gone;     /* an inner component is missing */
+    bool leaf_gone;
+    uint32_t base_hash;
+};
+
+static bool add(fvm_wchar *dst, uint32_t *len, struct fvm_wstr s)
+{
+    bool separator = *len != 0;
+
+    if (s.len + separator > FVM_REG_PATH_MAX - *len) return false;
+    if (separator) dst[(*len)++] = '\\';
+    for (uint32_t i = 0; i < s.len; i++)
+        dst[(*len)++] = s.ptr[i];
+    return true;
+}
+
+static bool add_base(struct walk *w, struct fvm_reg_lookup *out, struct fvm_wstr s)
+{
+    uint32_t at = out->base_len;
+
+    if (!add(out->base, &out->base_len, s)) return false;
+    for (; at < out->base_len; at++)
+        w->base_hash = rg_hash_unit(w->base_hash, out->base[at]);
+    return true;
+}
+
+static bool set_base(struct walk *w, struct fvm_reg_lookup *out, struct fvm_wstr s)
+{
+    out->base_len = 0;
+    w->base_hash = RG_HASH_START;
+    w->base = true;
+    return add_base(w, out, s);
+}
+
+/* Enters the component: what is seen there. */
+static bool enter(const struct fvm_reg *r, struct walk *w, struct fvm_wstr name,
+                  struct fvm_reg_lookup *out)
+{
+    uint32_t id = w->node ? fvm_reg_find_child(r, w->node, name) : 0;
+    const struct node *n = rg_node(r, id);
+
+    out->parent = w->node;
+    out->parent_private = !w->base;
+    w->gone = w->leaf_gone;
+    w->node = id;
+    if (!id) {
+        out->flags = 0;
+        if (!w->base) w->leaf_gone = true;
+        if (!add(out->canon, &out->canon_len, name)) return false;
+        return !w->base || add_base(w, out, name);
+    }
+    out->flags = n->flags;
+    struct fvm_wstr own = rg_string(r, n->name, n->name_len);
+    if (!add(out->canon, &out->canon_len, own)) return false;
+    if (n->flags & FVM_REG_PRIVATE) {
+        w->base = false;
+    } else if (n->flags & FVM_REG_HIDDEN) {
+        w->base = false;
+        w->leaf_gone = true;
+    } else if (n->flags & FVM_REG_ORIGIN) {
+        out->moved = true;
+        return set_base(w, out, rg_string(r, n->origin, n->origin_len));
+    } else if (w->base) {
+        return add_base(w, out, own);
+    }
+    return true;
+}
+
+static bool is_root_name(const fvm_wchar *s)
+{
+    static const char name[] = "registry";
+    for (uint32_t i = 0; i < 8; i++)
+        if (fvm_downcase(s[i]) != (fvm_wchar)name[i]) return false;
+    return true;
+}
+
+/* The path that an absolute name in a link leads to. */
+static bool link_target(struct fvm_wstr text, struct fvm_wstr *path)
+{
+    if (text.len < 9 || text.ptr[0] != '\\' || !is_root_name(text.ptr + 1)) return false;
+    *path = (struct fvm_wstr){text.ptr + 9, text.len - 9};
+    if (path->len && path->ptr[0] != '\\') return false;
+    if (path->len) path->ptr++, path->len--;
+    while (path->len && path->ptr[path->len - 1] == '\\')
+        path->len--;
+    return true;
+}
+
+/* Where the link leads that the walk stands on; 0: it is none; -1: a link to nowhere. */
+static int follow(const struct fvm_reg *r, const struct walk *w, const struct fvm_reg_lookup *out,
+                  struct fvm_wstr *target)
+{
+    static const fvm_wchar name[] = {'S', 'y', 'm', 'b', 'o', 'l', 'i', 'c', 'L', 'i',
+                                     'n', 'k', 'V', 'a', 'l', 'u', 'e'};
+    struct fvm_wstr value_name = {name, sizeof name / sizeof *name};
+    struct fvm_reg_value value;
+
+    if (w->leaf_gone) return 0;
+    if (!w->base) {
+        if (!w->node || !(out->flags & FVM_REG_LINK)) return 0;
+        if (!fvm_reg_find_value(r, w->node, value_name, &value)) return -1;
+        struct fvm_wstr text = {value.data, value.size / 2};
+        return link_target(text, target) ? 1 : -1;
+    }
+    const struct link *l =
+        find_link(r, (struct fvm_wstr){out->base, out->base_len}, w->base_hash);
+    if (!l) return 0;
+    *target = rg_string(r, l->target, l->target_len);
+    return 1;
+}
+
+static void set_verdict(const struct fvm_reg *r, struct fvm_reg_lookup *out, const struct walk *w)
+{
+    out->node = w->node;
+    out->serial = w->node ? rg_node(r, w->node)->serial : 0;
+    if (w->gone)
+        out->verdict = FVM_REG_NO_PATH;
+    else if (w->leaf_gone)
+        out->verdict = FVM_REG_IS_ABSENT;
+    else
+        out->verdict = w->base ? FVM_REG_IS_BASE : FVM_REG_IS_PRIVATE;
+    if (!w->base) out->base_len = 0;
+}
+
+/* The path being walked: what a link leads to stands in front of what was left behind it. */
+struct source {
+    struct {
+        struct fvm_wstr text;
+        uint32_t pos;
+    } part[LINK_LIMIT + 1];
+    uint32_t top;
+};
+
+static bool more(struct source *s)
+{
+    while (s->top && s->part[s->top].pos >= s->part[s->top].text.len)
+        s->top--;
+    return s->part[s->top].pos < s->part[s->top].text.len;
+}
+
+int fvm_reg_lookup(const struct fvm_reg *r, struct fvm_wstr path, bool open_link,
+                   struct fvm_reg_lookup *out)
+{
+    struct source src;
+
+    src.part[0].text = path;
+    src.part[0].pos = src.top = 0;
+    out->linked = false;
+restart:;
+    struct walk w = {.node = r->root, .base = true, .base_hash = RG_HASH_START};
+    out->canon_len = out->base_len = 0;
+    out->parent = 0;
+    out->flags = rg_node(r, r->root)->flags;
+    out->moved = out->parent_private = false;
+    while (more(&src)) {
+        struct fvm_wstr name = rg_component(src.part[src.top].text, &src.part[src.top].pos);
+        struct fvm_wstr target;
+
+        if (!name.len) return FVM_REG_INVALID;
+        if (!enter(r, &w, name, out)) return FVM_REG_INVALID;
+        if (open_link && !more(&src)) break;
+        int link = follow(r, &w, out, &target);
+        if (!link) continue;
+        out->linked = true;
+        if (link < 0) {
+            out->node = out->serial = out->base_len = 0;
+            out->verdict = FVM_REG_NO_PATH;
+            return 0;
+        }
+        if (++src.top > LINK_LIMIT) return FVM_REG_INVALID;
+        src.part[src.top].text = target;
+        src.part[src.top].pos = 0;
+        goto restart;
+    }
+    set_verdict(r, out, &w);
+    return 0;
+}
+
+int fvm_reg_base_to_view(const struct fvm_reg *r, struct fvm_wstr base, fvm_wchar *dst)
+{
+    uint32_t found = 0, found_len = 0, i = 0;
+
+    for (uint32_t ref = r->origins; ref && i < r->origin_count; i++) {
+        const struct node *n = rg_node(r, ref);
+        struct fvm_wstr o = rg_string(r, n->origin, n->origin_len);
+        if (o.len > found_len && o.len <= base.len &&
+            (o.len == base.len || base.ptr[o.len] == '\\') &&
+            !fvm_reg_compare(o, (struct fvm_wstr){base.ptr, o.len}))
+            found = ref, found_len = o.len;
+        ref = n->origin_next;
+    }
+    uint32_t len = 0;
+    if (found) {
+        int head = fvm_reg_path(r, found, dst);
+        if (head < 0) return head;
+        len = (uint32_t)head;
+    }
+    if (base.len - found_len > FVM_REG_PATH_MAX - len) return FVM_REG_INVALID;
+    for (uint32_t k = found_len; k < base.len; k++)
+        dst[len++] = base.ptr[k];
+    return (int)len;
+}
+
+/* --- keys ---------------------------------------------------------------------------------------- */
+
+uint32_t fvm_reg_serial(const struct fvm_reg *r, uint32_t node) { return rg_node(r, node)->serial; }
+uint32_t fvm_reg_flags(const struct fvm_reg *r, uint32_t node) { return rg_node(r, node)->flags; }
+uint64_t fvm_reg_time(const struct fvm_reg *r, uint32_t node) { return rg_node(r, node)->time; }
+
+struct fvm_wstr fvm_reg_name(const struct fvm_reg *r, uint32_t node)
+{
+    const struct node *n = rg_node(r, node);
+    return rg_string(r, n->name, n->name_len);
+}
+
+struct fvm_wstr fvm_reg_class(const struct fvm_reg *r, uint32_t node)
+{
+    const struct node *n = rg_node(r, node);
+    return rg_string(r, n->class, n->class_len);
+}
+
+struct fvm_wstr fvm_reg_origin(const struct fvm_reg *r, uint32_t node)
+{
+    const struct node *n = rg_node(r, node);
+    return rg_string(r, n->origin, n->origin_len);
+}
+
+int fvm_reg_path(const struct fvm_reg *r, uint32_t node, fvm_wchar *dst)
+{
+    uint32_t total = 0, depth = 0;
+
+    for (uint32_t id = node; id != r->root; id = rg_node(r, id)->parent, depth++) {
+        if (!id || depth > FVM_REG_PATH_MAX) return FVM_REG_NOT_FOUND;
+        total += rg_node(r, id)->name_len + (total ? 1 : 0);
+        if (total > FVM_REG_PATH_MAX) return FVM_REG_INVALID;
+    }
+    uint32_t end = total;
+    for (uint32_t id = node; id != r->root; id = rg_node(r, id)->parent) {
+        struct fvm_wstr name = fvm_reg_name(r, id);
+        if (!id || name.len > end) return FVM_REG_NOT_FOUND; /* a writer was faster */
+        end -= name.len;
+        for (uint32_t i = 0; i < name.len; i++)
+            dst[end + i] = name.ptr[i];
+        if (end) dst[--end] = '\\';
+    }
+    return (int)total;
+}
+
+uint32_t fvm_reg_child_count(const struct fvm_reg *r, uint32_t node)
+{
+    return rg_node(r, node)->kid_count;
+}
+
+uint32_t fvm_reg_child(const struct fvm_reg *r, uint32_t node, uint32_t index)
+{
+    const struct node *n = rg_node(r, node);
+    uint32_t count = n->kid_count;
+    return index < count ? rg_element(r, n->kids, count, index) : 0;
+}
+
+uint32_t fvm_reg_child_seq(const struct fvm_reg *r, uint32_t node)
+{
+    return rg_node(r, node)->kid_seq;
+}
+
+uint32_t fvm_reg_value_seq(const struct fvm_reg *r, uint32_t node)
+{
+    return rg_node(r, node)->value_seq;
+}
+
+uint32_t fvm_reg_value_count(const struct fvm_reg *r, uint32_t node)
+{
+    return rg_node(r, node)->value_count;
+}
+
+bool fvm_reg_value_at(const struct fvm_reg *r, uint32_t node, uint32_t index,
+                      struct fvm_reg_value *out)
+{
+    const struct node *n = rg_node(r, node);
+    uint32_t count = n->value_count;
+
+    if (index >= count) return false;
+    get_value(r, rg_element(r, n->values, count, index), out);
+    return true;
+}
+
+/* --- names ------------------------------------------------------------------------------------------ */
+
+int fvm_reg_path_append(fvm_wchar *dst, uint32_t len, struct fvm_wstr relative)
+{
+    for (uint32_t i = 0; i < relative.len;) {
+        uint32_t start = i;
+        while (i < relative.len && relative.ptr[i] != '\\')
+            i++;
+        struct fvm_wstr name = {relative.ptr + start, i - start};
+        if (name.len && !add(dst, &len, name)) return FVM_REG_INVALID;
+        while (i < relative.len && relative.ptr[i] == '\\')
+            i++;
+    }
+    return (int)len;
+}
+
+int fvm_reg_path_from_nt(struct fvm_wstr nt, fvm_wchar *dst)
+{
+    if (nt.len < 9 || nt.ptr[0] != '\\' || !is_root_name(nt.ptr + 1) ||
+        (nt.len > 9 && nt.ptr[9] != '\\'))
+        return FVM_REG_NOT_FOUND;
+    return fvm_reg_path_append(dst, 0, (struct fvm_wstr){nt.ptr + 9, nt.len - 9});
+}

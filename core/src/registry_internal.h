@@ -1,0 +1,107 @@
+/* Layout of the store of registry changes; used by registry*.c alone. */
+#ifndef FVM_REGISTRY_INTERNAL_H
+#define FVM_REGISTRY_INTERNAL_H
+
+#include "fvm/registry.h"
+
+#define FVM_REG_MAGIC 0x31475246U /* "FRG1" */
+#define SIZE_CLASSES  64 /* two for each power of two, from 16 bytes */
+#define LINK_LIMIT    32 /* as on the host */
+
+struct node {
+    uint32_t serial; /* 0: free */
+    uint32_t parent;
+    uint32_t flags;
+    uint32_t name, name_len;
+    uint32_t class, class_len; /* code units */
+    uint32_t origin, origin_len;
+    uint32_t origin_next;
+    uint64_t time;
+    uint32_t kids, kid_count, kid_cap; /* sorted references of nodes */
+    uint32_t kid_seq;
+    uint32_t values, value_count, value_cap; /* sorted references of struct value */
+    uint32_t value_seq;
+};
+
+struct value {
+    uint32_t name, name_len;
+    uint32_t type;
+    uint32_t deleted;
+    uint32_t data, size;
+};
+
+struct link { /* of the base */
+    uint32_t next;
+    uint32_t hash;
+    uint32_t path, path_len, target, target_len;
+};
+
+struct fvm_reg {
+    uint32_t magic;
+    volatile uint32_t seq;
+    uint64_t size;
+    uint32_t start, next, limit; /* the heap, in 8-byte units from the start of the block */
+    uint32_t free[SIZE_CLASSES];
+    uint64_t used;
+    uint32_t root;
+    uint32_t serials, changes;
+    uint32_t origins, origin_count; /* chain of nodes */
+    uint32_t links;                 /* chain of struct link */
+    uint64_t link_bloom;
+    uint32_t config, config_len; /* bytes */
+    uint64_t zeros[16];          /* what a wrong reference leads to */
+    fvm_wchar scratch[2][FVM_REG_PATH_MAX]; /* the writer's */
+    struct fvm_reg_state state;
+};
+
+/* What a reference leads to, if size bytes of it lie inside the block; else zeros. */
+static inline void *rg_at(const struct fvm_reg *r, uint32_t ref, uint64_t size)
+{
+    uint64_t at = (uint64_t)ref * 8;
+    if (!ref || at > r->size || size > r->size - at) return (void *)(uintptr_t)r->zeros;
+    return (char *)(uintptr_t)r + at;
+}
+
+static inline struct node *rg_node(const struct fvm_reg *r, uint32_t ref)
+{
+    return rg_at(r, ref, sizeof(struct node));
+}
+
+static inline struct value *rg_value(const struct fvm_reg *r, uint32_t ref)
+{
+    return rg_at(r, ref, sizeof(struct value));
+}
+
+/* The i-th element of an array of count references. */
+static inline uint32_t rg_element(const struct fvm_reg *r, uint32_t array, uint32_t count,
+                                  uint32_t i)
+{
+    const uint32_t *p = rg_at(r, array, (uint64_t)count * 4);
+    return (const uint64_t *)(const void *)p == r->zeros ? 0 : p[i];
+}
+
+static inline struct fvm_wstr rg_string(const struct fvm_reg *r, uint32_t ref, uint32_t len)
+{
+    const fvm_wchar *p = rg_at(r, ref, (uint64_t)len * 2);
+    bool wrong = (const uint64_t *)(const void *)p == r->zeros;
+    return (struct fvm_wstr){p, wrong ? 0 : len};
+}
+
+static inline struct fvm_wstr rg_component(struct fvm_wstr path, uint32_t *pos)
+{
+    uint32_t start = *pos, end = start;
+    while (end < path.len && path.ptr[end] != '\\')
+        end++;
+    *pos = end < path.len ? end + 1 : end;
+    return (struct fvm_wstr){path.ptr + start, end - start};
+}
+
+/* Index of the child or value of this name, or where it would stand. */
+bool rg_search_kids(const struct fvm_reg *r, const struct node *n, struct fvm_wstr name,
+                    uint32_t *index);
+bool rg_search_values(const struct fvm_reg *r, const struct node *n, struct fvm_wstr name,
+                      uint32_t *index);
+uint32_t rg_hash_unit(uint32_t hash, fvm_wchar c);
+#define RG_HASH_START 2166136261U
+
+#endif
