@@ -7,7 +7,7 @@ MONITOR := $(BUILD)/mingw/monitor/fvm-monitor.exe
 GUEST   := $(BUILD)/mingw/guest/fvmguest.dll
 INSTALL := install
 
-.PHONY: all native mingw asan fuzz run test bench install uninstall deps format clean help
+.PHONY: all product native mingw asan fuzz run test bench install uninstall deps format clean help
 
 all: native mingw
 
@@ -23,17 +23,22 @@ help:
 	@echo "make format      format the C sources"
 
 $(BUILD)/%/build.ninja:
-	@cmake --preset $* -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@cmake --preset $* -DCMAKE_MESSAGE_LOG_LEVEL=WARNING >/dev/null
 
 # The two builds do not touch one another; each is parallel in itself.
 native mingw asan fuzz: %: $(BUILD)/%/build.ninja
 	@cmake --build --preset $*
 
+# What `fvm` itself consists of, without tests and benchmarks.
+product: $(BUILD)/native/build.ninja $(BUILD)/mingw/build.ninja
+	@cmake --build --preset native --target fvm
+	@cmake --build --preset mingw --target fvm-monitor fvmguest
+
 deps:
 	@tools/deps.sh
 
 run: deps
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s product
 	@tools/demo.sh
 
 test: deps

@@ -14,6 +14,7 @@
 #include "fsutil.h"
 #include "fvm/shared.h"
 #include "fvm/utf.h"
+#include "registry.h"
 #include "space.h"
 
 static int set_path(struct fvm_shared_path *dst, struct fvm_wstr path, struct err **err)
@@ -58,8 +59,8 @@ static int fill_paths(struct fvm_shared *s, const struct vm *vm, const struct ba
 }
 
 /* Fills a new block, all zeros, of size bytes, and mends the workspace. */
-static int fill(char *block, uint64_t size, const struct vm *vm, const struct base *base,
-                struct err **err)
+static int fill(char *block, uint64_t size, uint64_t reg_size, const struct vm *vm,
+                const struct base *base, struct err **err)
 {
     struct fvm_shared *s = (struct fvm_shared *)(void *)block;
     _Static_assert(sizeof(*s) <= FVM_SHARED_CONFIG_OFFSET, "the configuration has its own place");
@@ -67,8 +68,11 @@ static int fill(char *block, uint64_t size, const struct vm *vm, const struct ba
     s->size = size;
     s->index_offset = FVM_SHARED_INDEX_OFFSET;
     s->opens_offset = size - FVM_SHARED_OPENS_SIZE;
-    s->index_size = s->opens_offset - s->index_offset;
+    s->reg_size = reg_size;
+    s->reg_offset = s->opens_offset - reg_size;
+    s->index_size = s->reg_offset - s->index_offset;
     s->vm_name_len = (uint32_t)fvm_utf8_to_utf16(vm->name, strlen(vm->name), s->vm_name, 256);
+    s->vm_id_len = (uint32_t)fvm_utf8_to_utf16(vm->id, strlen(vm->id), s->vm_id, 32);
     s->host_has_z = base->has_z;
     if (fill_paths(s, vm, base, err)) return -1;
 
@@ -90,6 +94,7 @@ static int fill(char *block, uint64_t size, const struct vm *vm, const struct ba
     s->log_tail = log.summary.valid;
     s->log_seq = log.summary.last_seq;
     space_free_log(&log);
+    if (!rc) rc = registry_start(vm, base, block + s->reg_offset, s->reg_size, err);
     s->magic = FVM_SHARED_MAGIC;
     return rc;
 }
@@ -104,14 +109,14 @@ static void on_bus_error(int sig)
     siglongjmp(no_room, 1);
 }
 
-static int fill_guarded(char *block, uint64_t size, const struct vm *vm, const struct base *base,
-                        const char *file, struct err **err)
+static int fill_guarded(char *block, uint64_t size, uint64_t reg_size, const struct vm *vm,
+                        const struct base *base, const char *file, struct err **err)
 {
     struct sigaction guard = {.sa_handler = on_bus_error}, old;
     sigaction(SIGBUS, &guard, &old);
     /* what fill() holds at such a moment is lost, and fvm ends soon after */
     int rc = sigsetjmp(no_room, 1) ? err_sys(err, ENOSPC, "no room for the shared memory %s", file)
-                                   : fill(block, size, vm, base, err);
+                                   : fill(block, size, reg_size, vm, base, err);
     sigaction(SIGBUS, &old, NULL);
     return rc;
 }
@@ -121,7 +126,8 @@ static int build(const struct vm *vm, const struct base *base, const char *share
 {
     char *file = xasprintf("%s.new", shared), *log = xasprintf("%s/log", vm->dir);
     struct stat st;
-    uint64_t size = fvm_shared_size(stat(log, &st) ? 0 : (uint64_t)st.st_size);
+    uint64_t reg_size = fvm_shared_reg_size(registry_log_bytes(vm));
+    uint64_t size = fvm_shared_size(stat(log, &st) ? 0 : (uint64_t)st.st_size) + reg_size;
     free(log);
     int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), rc = 0;
     void *block = MAP_FAILED;
@@ -131,7 +137,7 @@ static int build(const struct vm *vm, const struct base *base, const char *share
         block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (block == MAP_FAILED) rc = err_sys(err, errno, "cannot map the shared memory %s", file);
     }
-    if (!rc) rc = fill_guarded(block, size, vm, base, file, err);
+    if (!rc) rc = fill_guarded(block, size, reg_size, vm, base, file, err);
     if (block != MAP_FAILED) munmap(block, size);
     if (fd >= 0) close(fd);
     if (!rc && rename(file, shared))

@@ -59,6 +59,7 @@ static HANDLE start(const struct options *o, HANDLE job)
 
     if (!*o->program) fail(EXIT_NOT_FOUND, "no program is named");
     if (!path) fail(EXIT_NOT_FOUND, "there is no program %s in the VM", o->program);
+    desktop_start_for(path);
     line = command_line(path, o->arguments);
     if (o->cwd) cwd = path_to_windows(o->cwd);
 
@@ -94,9 +95,12 @@ static void tell_faults(void)
 {
     if (!shared->fault_count) return;
     report("an error in fvm itself ended %u process(es) of the VM; the first was %s (pid %u): "
-           "exception %x at fvmguest+%x. Please report it with the VM's event log.",
+           "exception %x at fvmguest+%x (callers %x %x %x %x %x %x). Please report it with the "
+           "VM's event log.",
            (unsigned)shared->fault_count, (const wchar_t *)shared->fault.image, shared->fault.pid,
-           shared->fault.code, (unsigned)(shared->fault.address - shared->fault.guest_base));
+           shared->fault.code, (unsigned)(shared->fault.address - shared->fault.guest_base),
+           shared->fault.callers[0], shared->fault.callers[1], shared->fault.callers[2],
+           shared->fault.callers[3], shared->fault.callers[4], shared->fault.callers[5]);
 }
 
 void monitor_start(void);
@@ -124,7 +128,7 @@ void monitor_start(void)
              (unsigned)error.status);
 
     process = start(&options, job);
-    control_forward_to(process);
+    control_leave_to_program();
     WaitForSingleObject(process, INFINITE);
     job_wait(job, port);
     if (!GetExitCodeProcess(process, &code))

@@ -57,11 +57,15 @@ HANDLE job_create(HANDLE *port);
 /* Returns when no process of the VM is left in the job. */
 void job_wait(HANDLE job, HANDLE port);
 
+/* --- desktop.c -------------------------------------------------------------------------- */
+/* Has the host start its desktop, outside of the job, if the program is one with windows. */
+void desktop_start_for(const wchar_t *program);
+
 /* --- control.c -------------------------------------------------------------------------- */
 /* From now on Ctrl-C and Ctrl-Break do not end the monitor once it has a program. */
 void control_install(void);
-/* The program that is to get them. */
-void control_forward_to(HANDLE process);
+/* There is a program now. */
+void control_leave_to_program(void);
 
 /* --- memory ----------------------------------------------------------------------------- */
 static inline void *allocate(size_t bytes)

@@ -7,15 +7,16 @@
 #   cli       the command line, without and with Wine
 #   syscalls  the table of system calls against the host's
 #   guest     guest programs: transcript in a VM against that of a native run
+#             (tests/run-*-tests.sh)
+#   programs  real Windows programs (fetched once, see tools/fetch-npm.sh)
 #   crash     kill -9 at random moments; many processes, many VMs at once
-#   programs  real Windows programs
 #   conformance  Wine's own tests, where they are there
 # Without a suite all run. One base is made for all of them and removed at the end, unless
 # FVM_TEST_BASE names a Wine prefix to use.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
-all="core asan cli syscalls guest crash programs conformance"
+all="core asan cli syscalls guest programs crash conformance"
 suites=${*:-$all}
 for s in $suites; do
     case " $all " in
@@ -24,7 +25,7 @@ for s in $suites; do
     esac
 done
 
-passed=0 failed=0
+passed=0 failed=0 bad='' skipped=''
 logs=$root/build/test-output
 mkdir -p "$logs" && started=$SECONDS
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/fvm-suite.XXXXXX") || exit 1
@@ -35,50 +36,52 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
-# count SUITE PASSED FAILED
+# count SUITE PASSED FAILED LOG
 count() {
     passed=$((passed + $2)) failed=$((failed + $3))
+    [ "$3" = 0 ] || bad+="   $1: $3 failed, see $4"$'\n'
     printf '== %-12s %5d passed, %d failed  (%d s)\n' "$1" "$2" "$3" $((SECONDS - began))
 }
 
 # run SUITE LABEL COMMAND...: shows what it writes; counts its last line "N passed, N failed",
-# else TAP lines, else its exit code as one test. Exit code 77 means: cannot run here.
+# else TAP lines, else its exit code as one test. Exit code 77 means: cannot run here. No
+# command may take longer than $LIMIT_EACH seconds (default 900).
 run() {
     local suite=$1 label=$2 log="$logs/$1-$2.log" rc sum
     shift 2
     began=$SECONDS
     echo "-- $suite: $label"
-    "$@" 2>&1 </dev/null | tee "$log"
+    timeout -k 20 "${LIMIT_EACH:-900}" "$@" 2>&1 </dev/null | tee "$log"
     rc=${PIPESTATUS[0]}
+    [ "$rc" != 124 ] || echo "not ok - $label: stopped after ${LIMIT_EACH:-900} s" | tee -a "$log"
     sum=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
     if [ "$rc" = 77 ]; then
+        skipped+="   $suite: $label: $(tail -n 1 "$log")"$'\n'
         echo "== $suite: not run here"
-    elif [ -n "$sum" ]; then
+        return
+    fi
+    if [ -n "$sum" ]; then
         # shellcheck disable=SC2086
         set -- ${sum//[a-z,]/}
-        # a suite that ended badly without a failed test has failed all the same
-        [ "$rc" = 0 ] || [ "$2" != 0 ] || set -- "$1" 1
-        count "$suite" "$1" "$2"
     elif grep -Eq '^(not )?ok ' "$log"; then
         set -- "$(grep -c '^ok ' "$log")" "$(grep -c '^not ok ' "$log")"
-        [ "$rc" = 0 ] || [ "$2" != 0 ] || set -- "$1" 1
-        count "$suite" "$1" "$2"
     elif [ "$rc" = 0 ]; then
-        count "$suite" 1 0
+        set -- 1 0
     else
-        echo "   exit code $rc; see $log"
-        count "$suite" 0 1
+        echo "   exit code $rc"
+        set -- 0 1
     fi
+    # a suite that ended badly without a failed test has failed all the same
+    [ "$rc" = 0 ] || [ "$2" != 0 ] || set -- "$1" 1
+    count "$suite" "$1" "$2" "$log"
 }
 
-ctest_in() {
-    local out
-    out=$(ctest --test-dir "$1" --output-on-failure -j2 2>&1)
-    echo "$out"
-    # "100% tests passed, 0 tests failed out of 3"
-    echo "$out" | sed -n 's/.* \([0-9]*\) tests failed out of \([0-9]*\).*/\1 \2/p' |
-        { read -r bad n && echo "$((n - bad)) passed, $bad failed"; }
-}
+# The programs of ctest each hold many tests: cmocka's lines are counted.
+ctest_in='ctest --test-dir "$0" --output-on-failure --verbose -j2 >"$1" 2>&1; rc=$?
+    grep -v "^UpdateCTest\|^ *$" "$1" | tail -n 12
+    good=$(grep -c "\[       OK \]" "$1") bad=$(grep -Eo "\[ +FAILED +\] [A-Za-z_0-9]+$" "$1" | sort -u | wc -l)
+    [ $rc = 0 ] || [ $bad != 0 ] || bad=1
+    echo "$good passed, $bad failed"; exit $rc'
 
 build() {
     echo "-- building $*"
@@ -115,22 +118,24 @@ build native mingw
 unset FVM_HOME
 for s in $suites; do
     case $s in
-    core) run core ctest ctest_in build/native/tests/core ;;
+    core) run core ctest bash -c "$ctest_in" build/native/tests/core "$logs/core.txt" ;;
     asan)
         build asan
-        run asan ctest ctest_in build/asan/tests/core
+        run asan ctest bash -c "$ctest_in" build/asan/tests/core "$logs/asan.txt"
         need_base
         FVM=$root/build/asan/launcher/fvm FVM_LIBDIR=$scratch/parts run asan cli \
             bash -c 'mkdir -p "$FVM_LIBDIR" && cp build/mingw/monitor/fvm-monitor.exe \
                 build/mingw/guest/fvmguest.dll "$FVM_LIBDIR" && bats tests/cli' ;;
     cli) need_base; run cli bats bats tests/cli ;;
     syscalls) scripts syscalls tools/check-syscalls.pl ;;
-    guest) scripts guest tests/run-guest-tests.sh ;;
+    guest) scripts guest tests/run-*-tests.sh ;;
     crash) scripts crash tests/crash/*.sh ;;
     programs) scripts programs tests/programs/*.sh ;;
     conformance) scripts conformance tests/conformance.sh ;;
     esac
 done
-echo "$((SECONDS - started)) s"
+echo "-- $((SECONDS - started)) s; logs are in $logs"
+[ -z "$skipped" ] || printf 'Not run here:\n%s' "$skipped"
+[ -z "$bad" ] || printf 'Failed:\n%s' "$bad"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -116,6 +116,7 @@ static void get_value(const struct fvm_reg *r, uint32_t ref, struct fvm_reg_valu
     const void *data = rg_at(r, v->data, size);
 
     *out = (struct fvm_reg_value){
+        .birth = v->birth,
         .name = rg_string(r, v->name, v->name_len),
         .type = v->type,
         .deleted = v->deleted != 0,
@@ -331,6 +332,21 @@ restart:;
     return 0;
 }
 
+enum fvm_reg_verdict fvm_reg_walk(const struct fvm_reg *r, struct fvm_wstr base, uint32_t *node)
+{
+    uint32_t id = r->root, pos = 0;
+
+    *node = 0;
+    while (pos < base.len && id) {
+        struct fvm_wstr name = rg_component(base, &pos);
+        id = fvm_reg_find_child(r, id, name);
+        if (id && (fvm_reg_flags(r, id) & (FVM_REG_PRIVATE | FVM_REG_HIDDEN | FVM_REG_ORIGIN)))
+            return FVM_REG_NO_PATH;
+    }
+    *node = id;
+    return FVM_REG_IS_BASE;
+}
+
 int fvm_reg_base_to_view(const struct fvm_reg *r, struct fvm_wstr base, fvm_wchar *dst)
 {
     uint32_t found = 0, found_len = 0, i = 0;
@@ -359,6 +375,25 @@ int fvm_reg_base_to_view(const struct fvm_reg *r, struct fvm_wstr base, fvm_wcha
 /* --- keys ---------------------------------------------------------------------------------------- */
 
 uint32_t fvm_reg_serial(const struct fvm_reg *r, uint32_t node) { return rg_node(r, node)->serial; }
+
+uint32_t fvm_reg_next_serial(const struct fvm_reg *r)
+{
+    return r->serials + 1 ? r->serials + 1 : 1;
+}
+
+uint32_t fvm_reg_find_serial(const struct fvm_reg *r, uint32_t serial)
+{
+    uint32_t id = serial ? r->serial_buckets[serial % SERIAL_BUCKETS] : 0, i = 0;
+
+    for (; id && i < 1 << 20; i++) {
+        const struct node *n = rg_node(r, id);
+        if (n->serial == serial) return id;
+        id = n->serial_next;
+    }
+    return 0;
+}
+
+uint32_t fvm_reg_birth(const struct fvm_reg *r, uint32_t node) { return rg_node(r, node)->birth; }
 uint32_t fvm_reg_flags(const struct fvm_reg *r, uint32_t node) { return rg_node(r, node)->flags; }
 uint64_t fvm_reg_time(const struct fvm_reg *r, uint32_t node) { return rg_node(r, node)->time; }
 

@@ -125,6 +125,30 @@ static void drop_origin(struct fvm_reg *r, uint32_t id)
     n->flags &= ~(uint32_t)FVM_REG_ORIGIN;
 }
 
+static uint32_t new_birth(struct fvm_reg *r)
+{
+    if (++r->births == 0) r->births = 1;
+    return r->births;
+}
+
+static void set_serial(struct fvm_reg *r, uint32_t id, uint32_t serial)
+{
+    struct node *n = rg_node(r, id);
+    uint32_t *at = &r->serial_buckets[n->serial % SERIAL_BUCKETS];
+
+    if (n->serial) {
+        while (*at && *at != id)
+            at = &rg_node(r, *at)->serial_next;
+        if (*at) *at = n->serial_next;
+    }
+    n->serial = serial;
+    n->serial_next = 0;
+    if (!serial) return;
+    n->serial_next = r->serial_buckets[serial % SERIAL_BUCKETS];
+    r->serial_buckets[serial % SERIAL_BUCKETS] = id;
+    if (serial > r->serials) r->serials = serial;
+}
+
 static uint32_t add_kid(struct fvm_reg *r, uint32_t parent, struct fvm_wstr name)
 {
     struct node *p = rg_node(r, parent);
@@ -136,11 +160,10 @@ static uint32_t add_kid(struct fvm_reg *r, uint32_t parent, struct fvm_wstr name
         release(r, text, (uint64_t)name.len * 2);
         return 0;
     }
-    if (++r->serials == 0) r->serials = 1;
     *rg_node(r, ref) = (struct node){
-        .serial = r->serials, .parent = parent, .name = text, .name_len = name.len};
+        .birth = new_birth(r), .parent = parent, .name = text, .name_len = name.len};
     if (!array_insert(r, &p->kids, &p->kid_count, &p->kid_cap, index, ref)) {
-        rg_node(r, ref)->serial = 0;
+        rg_node(r, ref)->birth = 0;
         release(r, text, (uint64_t)name.len * 2);
         release(r, ref, sizeof(struct node));
         return 0;
@@ -183,6 +206,7 @@ static void clear_node(struct fvm_reg *r, uint32_t id)
     release(r, n->values, (uint64_t)n->value_cap * 4);
     release(r, n->class, (uint64_t)n->class_len * 2);
     drop_origin(r, id);
+    set_serial(r, id, 0);
     n->kids = n->kid_count = n->kid_cap = 0;
     n->values = n->value_count = n->value_cap = 0;
     n->class = n->class_len = 0;
@@ -196,15 +220,8 @@ static void free_node(struct fvm_reg *r, uint32_t id)
 
     clear_node(r, id);
     release(r, n->name, (uint64_t)n->name_len * 2);
-    n->serial = 0;
+    n->birth = 0;
     release(r, id, sizeof *n);
-}
-
-/* A key that had this serial number is no more: handles of it must see that. */
-static void renew_serial(struct fvm_reg *r, uint32_t id)
-{
-    if (++r->serials == 0) r->serials = 1;
-    rg_node(r, id)->serial = r->serials;
 }
 
 /* Removes a key that the VM sees no more. */
@@ -216,7 +233,6 @@ static void vanish(struct fvm_reg *r, uint32_t id)
 
     if (over_base) {
         clear_node(r, id);
-        renew_serial(r, id);
         n->flags = FVM_REG_HIDDEN | FVM_REG_BASE;
         rg_node(r, n->parent)->kid_seq++;
     } else {
@@ -304,7 +320,7 @@ static int apply_create(struct fvm_reg *r, const struct fvm_reg_record *rec)
     if (n->flags & FVM_REG_PRIVATE) return 0;
     uint32_t base = n->flags & (FVM_REG_HIDDEN | FVM_REG_ORIGIN) ? n->flags & FVM_REG_BASE : 0;
     clear_node(r, id);
-    renew_serial(r, id);
+    set_serial(r, id, rec->type);
     n->flags = FVM_REG_PRIVATE | base | (rec->flags & (FVM_REG_VOLATILE | FVM_REG_LINK));
     n->time = rec->time;
     rg_node(r, n->parent)->kid_seq++;
@@ -397,7 +413,8 @@ static int put_value(struct fvm_reg *r, uint32_t id, const struct fvm_reg_record
     ref = allocate(r, sizeof(struct value));
     uint32_t text = 0;
     if (ref && keep(r, rec->name.ptr, (uint64_t)rec->name.len * 2, &text)) {
-        *rg_value(r, ref) = (struct value){.name = text,
+        *rg_value(r, ref) = (struct value){.birth = new_birth(r),
+                                           .name = text,
                                            .name_len = rec->name.len,
                                            .type = rec->type,
                                            .deleted = deleted,
@@ -450,6 +467,7 @@ static int apply_node(struct fvm_reg *r, const struct fvm_reg_record *rec)
     if (!id) return error;
     struct node *n = rg_node(r, id);
     clear_node(r, id);
+    set_serial(r, id, rec->type);
     n->flags = rec->flags & ~(uint32_t)(FVM_REG_ORIGIN | FVM_REG_CLASS);
     n->time = rec->time;
     if (rec->flags & FVM_REG_ORIGIN) {
@@ -574,8 +592,10 @@ static void set_up(struct fvm_reg *r)
     r->origins = r->origin_count = r->links = 0; /* not changes: readers ask it without looking
                                                   * whether a rebuild is under way */
     r->link_bloom = 0;
+    for (uint32_t i = 0; i < SERIAL_BUCKETS; i++)
+        r->serial_buckets[i] = 0;
     r->root = allocate(r, sizeof(struct node));
-    *rg_node(r, r->root) = (struct node){.serial = ++r->serials};
+    *rg_node(r, r->root) = (struct node){.birth = new_birth(r)};
     if (r->config_len)
         fvm_reg_log_replay((const char *)r + r->config, r->config_len, r, &summary);
 }

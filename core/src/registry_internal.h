@@ -7,9 +7,12 @@
 #define FVM_REG_MAGIC 0x31475246U /* "FRG1" */
 #define SIZE_CLASSES  64 /* two for each power of two, from 16 bytes */
 #define LINK_LIMIT    32 /* as on the host */
+#define SERIAL_BUCKETS 4096u
 
 struct node {
-    uint32_t serial; /* 0: free */
+    uint32_t birth;  /* tells it from others that were here before; 0: free */
+    uint32_t serial; /* PRIVATE: names the key for ever, in the log too */
+    uint32_t serial_next;
     uint32_t parent;
     uint32_t flags;
     uint32_t name, name_len;
@@ -24,6 +27,7 @@ struct node {
 };
 
 struct value {
+    uint32_t birth;
     uint32_t name, name_len;
     uint32_t type;
     uint32_t deleted;
@@ -44,11 +48,12 @@ struct fvm_reg {
     uint32_t free[SIZE_CLASSES];
     uint64_t used;
     uint32_t root;
-    uint32_t serials, changes;
+    uint32_t births, serials, changes;
     uint32_t origins, origin_count; /* chain of nodes */
     uint32_t links;                 /* chain of struct link */
     uint64_t link_bloom;
     uint32_t config, config_len; /* bytes */
+    uint32_t serial_buckets[SERIAL_BUCKETS];
     uint64_t zeros[16];          /* what a wrong reference leads to */
     fvm_wchar scratch[2][FVM_REG_PATH_MAX]; /* the writer's */
     struct fvm_reg_state state;

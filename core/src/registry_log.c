@@ -176,6 +176,7 @@ static bool put_key(struct writer *w, uint32_t node, uint32_t len)
                                  .time = fvm_reg_time(w->r, node),
                                  .path = path,
                                  .name = fvm_reg_class(w->r, node),
+                                 .type = fvm_reg_serial(w->r, node),
                                  .data = origin.ptr,
                                  .size = origin.len * 2};
 

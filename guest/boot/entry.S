@@ -4,16 +4,26 @@
  * Frames of the exception dispatcher, from Wine's and Windows' x64 layout: RSP points to
  * the CONTEXT (Rip at 0xf8), the EXCEPTION_RECORD lies at 0x4f0. */
 #define BASE 0x2f0000000000
+#define GUEST_GATE        0x7ffe1ff0 /* as in guest_boot.h */
 
     .text
 
 /* --- boot blob ----------------------------------------------------------------------- *
  * Runs over LdrInitializeThunk in a new process, before any other code of it. On entry:
  * rsp as after a call, rcx the start CONTEXT. Position independent; struct guest_blob
- * follows at guest_blob_code_end. The stack is left as fvm_guest_boot expects it. */
+ * follows at guest_blob_code_end. The stack is left as fvm_guest_boot expects it.
+ *
+ * Several threads may come at once. The first one takes the gate and boots; the others go
+ * round the first two instructions, and never see the rest of the blob, which can so be
+ * replaced under them by what stood there. Then the first instruction becomes a jump through
+ * GUEST_GATE_TARGET, for them and for all threads to come, in one store of eight bytes. A
+ * thread that stood between the two has the carry set: the second one takes it to the jump.
+ * So these twelve bytes stay different; guest_thread_entry does what the host's did. */
     .globl guest_blob_code, guest_blob_code_end
     .p2align 4
 guest_blob_code:
+    lock btsl $0, GUEST_GATE        /* 10 bytes */
+    jc guest_blob_code              /* 2 bytes */
     pushq %rcx
     pushq %rdx
     pushq %r8
@@ -60,6 +70,23 @@ fvm_guest_boot:
     popq %rdx
     popq %rcx
     jmp *%rax
+
+/* Where the threads of the process start from then on: the twelve bytes of the host's
+ * LdrInitializeThunk that the gate stands on (checked by guest_hooks_prepare). */
+    .globl guest_thread_entry, guest_thread_entry_end
+    .def guest_thread_entry; .scl 2; .type 32; .endef
+    .p2align 4
+guest_thread_entry:
+    pushq %r15
+    pushq %r14
+    pushq %r13
+    pushq %r12
+    pushq %rbp
+    pushq %rdi
+    pushq %rsi
+    pushq %rbx
+guest_thread_entry_end:
+    jmp *guest_thread_rest(%rip)
 
 /* --- system calls -------------------------------------------------------------------- *
  * Called by the stubs with the number in eax and the first argument in r10 as well as rcx;

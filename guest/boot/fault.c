@@ -44,6 +44,19 @@ bool guest_write(void *dst, const void *src, size_t size)
     return accessible(dst, size, WRITABLE) && guest_copy(dst, src, size);
 }
 
+/* Values on the stack that lead into the guest: most are return addresses. */
+static void find_callers(uint64_t stack, uint32_t *callers, unsigned room)
+{
+    unsigned found = 0;
+    uint64_t value;
+
+    for (unsigned i = 0; i < 1024 && found < room; i++) {
+        if (!guest_copy(&value, (const void *)(uintptr_t)(stack + i * 8), sizeof(value))) break;
+        if (value > GUEST_BASE && value < GUEST_BASE + guest_image_size)
+            callers[found++] = (uint32_t)(value - GUEST_BASE);
+    }
+}
+
 /* Writes what happened where the monitor finds it, and ends the process: with locks of
  * the guest possibly held and state half changed there is nothing to go on with. */
 static void report(const CONTEXT *context, const EXCEPTION_RECORD *record, uint64_t access)
@@ -62,6 +75,8 @@ static void report(const CONTEXT *context, const EXCEPTION_RECORD *record, uint6
             fault->address = context->Rip;
             fault->access = access;
             fault->guest_base = GUEST_BASE;
+            find_callers(context->Rsp, fault->callers,
+                         sizeof(fault->callers) / sizeof(fault->callers[0]));
             if (params && params->image_path.Buffer) {
                 len = params->image_path.Length / sizeof(WCHAR);
                 if (len > 259) len = 259;

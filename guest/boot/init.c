@@ -101,9 +101,10 @@ void *guest_boot_process(const struct guest_blob *blob)
     guest_hooks_begin();
     failed = map_shared(image, shared);
     if (failed) guest_boot_fail(failed);
-    if (!guest_hooks_install(true)) guest_boot_fail(GUEST_BOOT_PROTECT);
+    if (!guest_hooks_install()) guest_boot_fail(GUEST_BOOT_PROTECT);
     guest_file_init();
     restore_image_name();
+    if (!guest_hooks_open_gate()) guest_boot_fail(GUEST_BOOT_PROTECT);
     __atomic_fetch_add(&guest_shared->process_count, 1, __ATOMIC_RELAXED);
     return guest_host.init_thunk;
 }
@@ -149,7 +150,7 @@ bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_er
     }
     guest_attached = true;
     guest_file_init();
-    if (!guest_hooks_install(false)) {
+    if (!guest_hooks_install()) {
         set_error(error, NT_ACCESS_DENIED, "code of ntdll");
         return false;
     }

@@ -47,6 +47,30 @@ static NTSTATUS inspect_target(struct file_name *to, struct target *target)
     }
 }
 
+static uint64_t file_id(struct file_name *name)
+{
+    struct file_attr attr;
+    IO_STATUS_BLOCK io;
+    LARGE_INTEGER id = {.QuadPart = 0};
+    HANDLE handle;
+
+    if (!file_attr_private(name, NULL, &attr) ||
+        file_real.open(&handle, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attr.attr, &io, FILE_SHARE_ALL,
+                       FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_FOR_BACKUP_INTENT))
+        return 0;
+    file_real.query_information(handle, &io, &id, sizeof id, 6 /* FileInternalInformation */);
+    file_real.close(handle);
+    return (uint64_t)id.QuadPart;
+}
+
+/* Two links to one file: the host leaves both as they are. */
+static bool is_same_file(struct file_name *from, struct file_name *to)
+{
+    if (from->look.verdict != FVM_PRIVATE || to->look.verdict != FVM_PRIVATE) return false;
+    uint64_t id = file_id(from);
+    return id && id == file_id(to);
+}
+
 /* Puts an empty file in the place of the target, a private one: the host does that only if
  * nobody has the target open. */
 static NTSTATUS clear_target(struct file_name *to)
@@ -119,10 +143,11 @@ static NTSTATUS rename_object(HANDLE handle, bool is_private, struct file_name *
     }
     status = inspect_target(to, &target);
     if (status) return status;
+    if (target.exists && is_same_file(from, to)) return STATUS_SUCCESS;
     if (target.exists && !replace) return ST_NAME_COLLISION;
     if (target.exists && target.directory) return NT_ACCESS_DENIED;
     /* the host replaces no file that is open; of a private one it knows that itself */
-    if (target.exists && to->look.verdict != FVM_PRIVATE && file_open_in_vm(file_base(to)))
+    if (target.exists && is_base(to) && file_open_in_vm(file_base(to)))
         return NT_ACCESS_DENIED;
     if (to->trailing && !directory) return ST_NOT_A_DIRECTORY;
     if (fvm_path_below(file_canon(to), file_canon(from))) return NT_INVALID_PARAMETER;
@@ -185,7 +210,9 @@ static NTSTATUS link_object(HANDLE handle, bool is_private, struct file_name *fr
     if (fvm_name_equal(from->look.canon, from->look.canon_len, to->look.canon,
                        to->look.canon_len))
         return STATUS_SUCCESS;
+    if (target.exists && is_same_file(from, to)) return STATUS_SUCCESS;
     if (target.exists && target.directory) return NT_ACCESS_DENIED;
+    if (target.exists && is_base(to) && file_open_in_vm(file_base(to))) return NT_ACCESS_DENIED;
     status = file_make_parent(to);
     /* both names must be names of the VM's own file: a link to the base's would let a write
      * through it change the base */
@@ -381,16 +408,18 @@ static NTSTATUS set_basic(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG 
 NTSTATUS NTAPI file_hook_set_information(HANDLE handle, IO_STATUS_BLOCK *io, void *info,
                                          ULONG length, ULONG class)
 {
-    handle = file_current(handle);
     switch (class) {
     case FI_BASIC:
-        return set_basic(handle, io, info, length);
+        return set_basic(file_current(handle), io, info, length);
     case FI_RENAME:
     case FI_LINK:
-        return set_name(handle, io, info, length, class);
+        return set_name(file_current(handle), io, info, length, class);
     case FI_DISPOSITION:
-        return set_disposition(handle, io, info, length);
+        return set_disposition(file_current(handle), io, info, length);
+    case FI_POSITION:
+        return file_real.set_information(file_current(handle), io, info, length, class);
     default:
+        /* what changes data needs a right that a handle on the base's file never has */
         return file_real.set_information(handle, io, info, length, class);
     }
 }

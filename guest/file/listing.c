@@ -311,15 +311,15 @@ static NTSTATUS build(struct file_listing *l, struct file_name *name)
 {
     struct list base = {0}, own = {0}, moved = {0}, both = {0}, all = {0};
     bool has_base = name->look.base_len != 0;
+    bool has_folder = name->look.verdict == FVM_MERGED || name->look.verdict == FVM_PRIVATE;
     NTSTATUS status = STATUS_SUCCESS;
 
     discard(l);
     l->directory = name->look.node;
     l->seq = fvm_index_read_begin(guest_index);
-    if (has_base) status = read_side(l, name, SIDE_BASE, true, &base);
+    if (has_base) status = read_side(l, name, SIDE_BASE, !has_folder, &base);
     /* a directory with a private folder shows that one's attributes and times */
-    if (!status && (name->look.verdict == FVM_MERGED || name->look.verdict == FVM_PRIVATE))
-        status = read_side(l, name, SIDE_PRIVATE, !has_base, &own);
+    if (!status && has_folder) status = read_side(l, name, SIDE_PRIVATE, true, &own);
     if (!status) status = add_all_moved(l, name, &moved);
     if (!status && (!merge(l, &base, &own, &both) || !merge(l, &both, &moved, &all)))
         status = NT_NO_MEMORY;

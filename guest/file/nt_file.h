@@ -41,6 +41,7 @@ enum {
     FI_LINK = 11,
     FI_NAMES = 12,
     FI_DISPOSITION = 13,
+    FI_POSITION = 14,
     FI_ALL = 18,
     FI_ID_BOTH_DIRECTORY = 37,
     FI_ID_FULL_DIRECTORY = 38,

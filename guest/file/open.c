@@ -150,12 +150,12 @@ static NTSTATUS open_base_unchanged(const struct call *c, struct file_name *name
 
     plain.disposition = FILE_OPEN;
     plain.options &= ~(ULONG)FILE_DELETE_ON_CLOSE;
-    plain.access &= ~(ACCESS_MASK)CHANGING;
-    if (!plain.access) plain.access = FILE_READ_ATTRIBUTES;
     /* a directory's private folder stands for it wherever it has one: sharing is between
      * handles of one object */
-    return name->look.verdict == FVM_MERGED ? open_private(&plain, name)
-                                            : open_base(&plain, name);
+    if (name->look.verdict == FVM_MERGED) return open_private(&plain, name);
+    plain.access &= ~(ACCESS_MASK)CHANGING;
+    if (!plain.access) plain.access = FILE_READ_ATTRIBUTES;
+    return open_base(&plain, name);
 }
 
 /* Makes the VM's own object and its record. Under the lock. */
@@ -240,7 +240,8 @@ static NTSTATUS delete_base(struct call *c, struct file_name *name)
 
 static NTSTATUS open_base_directory(struct call *c, struct file_name *name)
 {
-    if (c->options & FILE_DELETE_ON_CLOSE) {
+    if ((c->options & FILE_DELETE_ON_CLOSE) &&
+        (truncates(c) || !(c->access & CHANGING) || name->look.verdict == FVM_MERGED)) {
         if (!truncates(c)) return delete_base(c, name);
         /* refused, and yet the host deletes it if it is empty */
         file_lock();
@@ -442,17 +443,22 @@ NTSTATUS NTAPI file_hook_remove(OBJECT_ATTRIBUTES *attr)
     NTSTATUS status;
 
     if (file_resolve(attr, 0, &name) != FILE_IS_NAMED) return file_real.remove(attr);
-    /* as the host does it: an open with deletion at the close */
+    /* as the host does it: an open with deletion at the close; what lies in the base is not
+     * copied for that, only asked whether it could be opened so */
+    const ACCESS_MASK access = GENERIC_READ | GENERIC_WRITE | DELETE;
     struct call call = {
         .handle = &handle,
-        .access = DELETE,
+        .access = name.look.base_len ? DELETE : access,
         .attr = attr,
         .io = &io,
         .sharing = FILE_SHARE_ALL,
         .disposition = FILE_OPEN,
         .options = FILE_DELETE_ON_CLOSE,
     };
-    status = open_named(&call, &name);
+    if (name.look.base_len && !file_open_allowed(file_base(&name), access, FILE_SHARE_ALL))
+        status = ST_SHARING_VIOLATION;
+    else
+        status = open_named(&call, &name);
     file_name_free(&name);
     if (!status) file_hook_close(handle);
     return status;

@@ -20,8 +20,8 @@ static HANDLE open_copy(HANDLE handle, struct file_name *name)
         file_real.open(&copy, basic.access | SYNCHRONIZE, &attr.attr, &io, FILE_SHARE_ALL,
                        FILE_SYNCHRONOUS_IO_NONALERT))
         return NULL;
-    if (!file_real.query_information(handle, &io, &position, sizeof position, 14))
-        file_real.set_information(copy, &io, &position, sizeof position, 14 /* position */);
+    if (!file_real.query_information(handle, &io, &position, sizeof position, FI_POSITION))
+        file_real.set_information(copy, &io, &position, sizeof position, FI_POSITION);
     return copy;
 }
 

@@ -21,7 +21,7 @@
 #define SAVED_SIZE      16
 
 struct guest_host guest_host;
-const void *guest_dispatcher_rest;
+const void *guest_dispatcher_rest, *guest_thread_rest;
 
 /* The host's own way into its system calls; another address in each process. */
 #define HOST_SYSCALL ((void **)0x7ffe1000)
@@ -36,7 +36,6 @@ uint32_t guest_syscall_table[GUEST_SYSCALLS];
 __attribute__((section(".text$trampolines"),
                aligned(16))) static uint8_t trampolines[MAX_TRAMPOLINES * TRAMPOLINE_SIZE] = {0xcc};
 static uint32_t trampoline_count;
-static uint8_t *first_patched, *last_patched;
 
 /* mov r10, rcx; mov eax, N; test byte [0x7ffe0308], 1; jne; syscall; ret; jmp;
  * ret; call [0x7ffe1000]; ret. The number differs from stub to stub. */
@@ -131,12 +130,6 @@ static void *trampoline(const uint8_t *stub)
     return t;
 }
 
-static void note_range(uint8_t *at, size_t size)
-{
-    if (!first_patched || at < first_patched) first_patched = at;
-    if (at + size > last_patched) last_patched = at + size;
-}
-
 static bool prepare_table(const uint8_t *ntdll, const struct guest_hook *table,
                           struct guest_error *error)
 {
@@ -180,7 +173,12 @@ bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error)
     guest_host.terminate = find_export(ntdll, "NtTerminateProcess");
     guest_host.init_thunk = find_export(ntdll, "LdrInitializeThunk");
     if (!guest_host.init_thunk) return fail(error, NT_ENTRYPOINT_NOT_FOUND, "LdrInitializeThunk");
+    if (guest_thread_entry_end - (const uint8_t *)guest_thread_entry != GUEST_GATE_SIZE ||
+        (uintptr_t)guest_host.init_thunk % 8 ||
+        memcmp(guest_host.init_thunk, (const void *)guest_thread_entry, GUEST_GATE_SIZE) != 0)
+        return fail(error, NT_OBJECT_TYPE_MISMATCH, "LdrInitializeThunk");
     memcpy(guest_host.init_thunk_saved, guest_host.init_thunk, GUEST_BLOB_MAX);
+    guest_thread_rest = guest_host.init_thunk + GUEST_GATE_SIZE;
 
     guest_host.dispatcher = find_export(ntdll, "KiUserExceptionDispatcher");
     if (!guest_host.dispatcher)
@@ -189,9 +187,6 @@ bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error)
         return fail(error, NT_OBJECT_TYPE_MISMATCH, "KiUserExceptionDispatcher");
     memcpy(guest_dispatcher_saved, dispatcher_pattern, SAVED_SIZE);
     guest_dispatcher_rest = guest_host.dispatcher + SAVED_SIZE;
-
-    note_range(guest_host.dispatcher, PATCH_SIZE);
-    note_range(guest_host.init_thunk, GUEST_BLOB_MAX);
     return true;
 }
 
@@ -215,18 +210,23 @@ void guest_hooks_begin(void)
     guest_host_unix_call = *guest_host.unix_call;
 }
 
-bool guest_hooks_install(bool thunk)
+static bool make_writable(void *start, size_t length, ULONG protection, ULONG *old)
 {
-    void *at = first_patched;
-    SIZE_T size = (SIZE_T)(last_patched - first_patched);
+    void *at = start;
+    SIZE_T size = length;
+
+    return guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, protection, old) >= 0;
+}
+
+bool guest_hooks_install(void)
+{
     ULONG old;
 
-    if (guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, PAGE_EXECUTE_READWRITE, &old) < 0)
+    if (!make_writable(guest_host.dispatcher, PATCH_SIZE, PAGE_EXECUTE_READWRITE, &old))
         return false;
     /* first the dispatcher, so that a fault in all that follows is told */
     write_jump(guest_host.dispatcher, guest_exception_entry);
-    if (thunk) memcpy(guest_host.init_thunk, guest_host.init_thunk_saved, GUEST_BLOB_MAX);
-    if (guest_raw.protect(NT_CURRENT_PROCESS, &at, &size, old, &old) < 0) return false;
+    if (!make_writable(guest_host.dispatcher, PATCH_SIZE, old, &old)) return false;
     /* without a handle of its own ntdll does not ask */
     if (guest_raw.query_memory(NT_CURRENT_PROCESS, guest_host.ntdll, MEMORY_WINE_UNIX_FUNCS,
                                &guest_ntdll_unix, sizeof(guest_ntdll_unix), NULL) < 0)
@@ -234,4 +234,22 @@ bool guest_hooks_install(bool thunk)
     *guest_host.unix_call = guest_unix_entry;
     *HOST_SYSCALL = guest_syscall_entry;
     return true;
+}
+
+/* jmp [GUEST_GATE_TARGET], and a byte that nothing reaches */
+static const uint8_t gate_jump[8] = {0xff, 0x24, 0x25, 0xf8, 0x1f, 0xfe, 0x7f, 0xcc};
+
+bool guest_hooks_open_gate(void)
+{
+    uint64_t jump;
+    ULONG old;
+
+    if (!make_writable(guest_host.init_thunk, GUEST_BLOB_MAX, PAGE_EXECUTE_READWRITE, &old))
+        return false;
+    memcpy(guest_host.init_thunk + GUEST_GATE_SIZE, guest_host.init_thunk_saved + GUEST_GATE_SIZE,
+           GUEST_BLOB_MAX - GUEST_GATE_SIZE);
+    memcpy(&jump, gate_jump, sizeof(jump));
+    *GUEST_GATE_TARGET = guest_thread_entry;
+    __atomic_store_n((uint64_t *)(void *)guest_host.init_thunk, jump, __ATOMIC_SEQ_CST);
+    return make_writable(guest_host.init_thunk, GUEST_BLOB_MAX, old, &old);
 }

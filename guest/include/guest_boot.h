@@ -20,8 +20,16 @@ struct guest_blob {
 };
 
 #define GUEST_BLOB_MAX 256 /* code and data */
+/* Size of the two instructions at the blob's start in which threads wait for the boot to end,
+ * and, in a page of which the host uses the first word, the bit that they wait for and the place
+ * to which they go. */
+#define GUEST_GATE_SIZE   12
+#define GUEST_GATE_TARGET ((void *volatile *)0x7ffe1ff8)
 
 void fvm_guest_boot(void);        /* entered by a jump only */
+void guest_thread_entry(void);    /* where LdrInitializeThunk leads when the guest is there */
+extern const uint8_t guest_thread_entry_end[];
+extern const void *guest_thread_rest; /* where the host's LdrInitializeThunk goes on */
 void guest_syscall_entry(void);   /* in place of the host's system call entry */
 void guest_exception_entry(void); /* in place of KiUserExceptionDispatcher */
 void guest_unix_entry(void);      /* in place of the way into Unix parts of modules */
@@ -101,7 +109,9 @@ extern void *guest_host_syscall;
 bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error);
 /* Makes the trampolines usable in this process: before any call of guest_raw. */
 void guest_hooks_begin(void);
-/* Puts the hooks into this process. thunk: LdrInitializeThunk is to be restored, too. */
-bool guest_hooks_install(bool thunk);
+/* Puts the hooks into this process. */
+bool guest_hooks_install(void);
+/* In a new process, when all is in place: takes the blob away and lets all threads go. */
+bool guest_hooks_open_gate(void);
 
 #endif

@@ -56,7 +56,7 @@ enum fvm_reg_verdict {
 struct fvm_reg_lookup {
     enum fvm_reg_verdict verdict;
     uint32_t node;      /* the key's own node, or 0; for ABSENT that of a hidden key */
-    uint32_t serial;    /* of the node: tells it from one that takes its place later */
+    uint32_t serial;    /* of a private key: names it for ever; else 0 */
     uint32_t parent;    /* the parent's node, or 0 */
     uint32_t flags;     /* FVM_REG_* of the node, 0 without one */
     bool parent_private; /* the parent is the VM's own key */
@@ -94,6 +94,9 @@ bool fvm_reg_has_room(const struct fvm_reg *r, uint64_t size);
  * link that is the last component is not followed. Returns 0 or a negative error. */
 int fvm_reg_lookup(const struct fvm_reg *r, struct fvm_wstr path, bool open_link,
                    struct fvm_reg_lookup *out);
+/* What the VM sees of the base's key at base, a path without links and in a store without
+ * origins: IS_BASE, and *node says what differs (0: nothing), or NO_PATH: it is hidden. */
+enum fvm_reg_verdict fvm_reg_walk(const struct fvm_reg *r, struct fvm_wstr base, uint32_t *node);
 /* True when keys of the base were renamed in the VM. */
 bool fvm_reg_has_origins(const struct fvm_reg *r);
 /* The path at which the VM sees the base's key at base, if it sees it at all: only renames are
@@ -102,7 +105,13 @@ int fvm_reg_base_to_view(const struct fvm_reg *r, struct fvm_wstr base, fvm_wcha
 
 /* --- keys. All take any number for a node and answer nothing for a wrong one. ------------- */
 uint32_t fvm_reg_root(const struct fvm_reg *r);
-uint32_t fvm_reg_serial(const struct fvm_reg *r, uint32_t node); /* 0: no such node */
+uint32_t fvm_reg_serial(const struct fvm_reg *r, uint32_t node);
+/* The node of the private key with this serial number, 0 when it is no more. */
+uint32_t fvm_reg_find_serial(const struct fvm_reg *r, uint32_t serial);
+/* The serial number for the next key that is made. */
+uint32_t fvm_reg_next_serial(const struct fvm_reg *r);
+/* A number that no other node or value of this store has had. */
+uint32_t fvm_reg_birth(const struct fvm_reg *r, uint32_t node);
 uint32_t fvm_reg_flags(const struct fvm_reg *r, uint32_t node);
 uint64_t fvm_reg_time(const struct fvm_reg *r, uint32_t node); /* last write, 0: not by the VM */
 struct fvm_wstr fvm_reg_name(const struct fvm_reg *r, uint32_t node);
@@ -120,6 +129,7 @@ uint32_t fvm_reg_child_seq(const struct fvm_reg *r, uint32_t node);
 uint32_t fvm_reg_value_seq(const struct fvm_reg *r, uint32_t node);
 
 struct fvm_reg_value {
+    uint32_t birth;
     struct fvm_wstr name;
     uint32_t type;
     bool deleted; /* the base's value is not seen */

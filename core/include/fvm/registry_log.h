@@ -15,13 +15,13 @@ struct fvm_reg_log_header {
 };
 
 enum fvm_reg_op {
-    FVM_REG_OP_CREATE = 1, /* path, name: class; flags: VOLATILE, LINK, CLASS */
+    FVM_REG_OP_CREATE = 1, /* path, name: class, type: serial; flags: VOLATILE, LINK, CLASS */
     FVM_REG_OP_DELETE,     /* path */
     FVM_REG_OP_RENAME,     /* path, name: the new last component */
     FVM_REG_OP_SET,        /* path, name, type, data; time 0: the key's time stays */
     FVM_REG_OP_UNSET,      /* path, name; flags BASE: the base has such a value */
     FVM_REG_OP_CLASS,      /* path, name: class */
-    FVM_REG_OP_NODE,       /* path, name: class, data: origin; flags and time as in the store */
+    FVM_REG_OP_NODE,       /* path, name: class, type: serial, data: origin; flags, time as they are */
     FVM_REG_OP_UNSET_MARK, /* as UNSET with BASE, the key's time stays */
     FVM_REG_OP_LINK,       /* configuration: the base's key at path is a link to data (a path) */
     FVM_REG_OP_LAST = FVM_REG_OP_LINK,

@@ -58,6 +58,9 @@ struct fvm_shared {
     uint32_t config_offset, config_len;
     fvm_wchar vm_name[256];
     uint32_t vm_name_len;
+    /* unique for ever; part of the names of the VM's objects (see ipc.h) */
+    fvm_wchar vm_id[32];
+    uint32_t vm_id_len;
     uint32_t host_has_z; /* drive Z: is the Unix root, so \??\unix\x is Z:\x */
     /* NT names with the prefix \??\unix\ and without a trailing backslash */
     struct fvm_shared_path workspace; /* ...\vms\<id>: holds fs, tmp, log, events */
@@ -83,10 +86,16 @@ struct fvm_shared {
         uint32_t pid, code;
         uint64_t address, access; /* absolute; address of the data touched */
         uint64_t guest_base;
+        uint32_t callers[8]; /* offsets in the guest found on the stack: likely callers */
         fvm_wchar image[260];
     } fault;
     /* Refusals, for the monitor's summary; the event log has the details. */
     volatile uint32_t event_count;
+    /* A directory of the host's object tree, or a link into it, was opened or made by the VM:
+     * names relative to a handle may lead out of the VM's own tree (guest/object/name.c). */
+    volatile uint32_t ipc_strict;
+    /* Objects that the VM made outside of \BaseNamedObjects, ever. */
+    volatile uint32_t ipc_outside;
     volatile uint32_t process_count; /* processes that the guest was put into, ever */
 };
 
