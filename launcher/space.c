@@ -22,6 +22,19 @@ static int bad_log(const struct vm *vm, struct err **err, const char *why)
     return err_hint(err, "see what is wrong and mend it with: fvm check %s --repair", vm->name);
 }
 
+/* True when a whole record stands behind the place at which reading ended: then that is no
+ * write that was interrupted, which the next start may cut off, but damage in the middle. */
+static bool more_behind(const struct space_log *log)
+{
+    for (uint64_t at = log->summary.valid + 8; at + 8 <= log->len; at += 8) {
+        struct fvm_log_record r;
+        if (fvm_log_decode((const char *)log->data + at, log->len - at, &r) &&
+            r.seq > log->summary.last_seq)
+            return true;
+    }
+    return false;
+}
+
 int space_load_log(const struct vm *vm, struct fvm_index *ix, struct space_log *log,
                    struct err **err)
 {
@@ -52,6 +65,8 @@ int space_load_log(const struct vm *vm, struct fvm_index *ix, struct space_log *
         rc = bad_log(vm, err, "it does not begin as a log");
     else if (log->summary.failed)
         rc = bad_log(vm, err, "records contradict one another");
+    else if (log->summary.torn && more_behind(log))
+        rc = bad_log(vm, err, "a part in its middle cannot be read");
     if (rc) space_free_log(log);
     return rc;
 }

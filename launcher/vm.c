@@ -81,7 +81,8 @@ static int read_description(struct vm *vm, const char *own_base, struct err **er
     size_t len;
     if (fs_read_file(file, &text, &len, err)) {
         free(file);
-        return -1;
+        return err_hint(err, "if the VM is not needed any more, remove it with: fvm rm -f %s",
+                        vm->name);
     }
     json_error_t why;
     json_t *json = json_loadb(text, len, 0, &why);

@@ -49,7 +49,7 @@ fresh_tree() {
 
 # unaccepted NATIVE VM LIST: the differing lines that are not in the list.
 unaccepted() {
-    diff "$1" "$2" | grep '^[<>]' | sed "s/$tree_name/TREE/g" |
+    diff "$1" "$2" | tr -d '\r' | grep '^[<>]' | sed "s/$tree_name/TREE/g" |
         if [ -f "$3" ]; then grep -vxFf <(grep '^[<>]' "$3"); else cat; fi
 }
 

@@ -31,20 +31,25 @@ size_t fvm_utf16_to_utf8(const fvm_wchar *src, size_t len, char *dst, size_t cap
     return out;
 }
 
-/* Decodes one character; returns the number of bytes used, at least 1. */
+/* Decodes one character; returns the number of bytes used, at least 1. Of a malformed one it
+ * uses what could have been its start, as the host does: that many bytes are one U+FFFD. */
 static size_t get_utf8(const uint8_t *s, size_t len, uint32_t *cp)
 {
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
     size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3
              : s[0] < 0xf5 ? 4 : 0;
 
     *cp = 0xfffd;
-    if (!n || n > len) return 1;
+    if (!n) return 1;
+    if (n > len) return len; /* cut off at the end */
     uint32_t c = n == 1 ? s[0] : s[0] & (0xffu >> (n + 1));
     for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 1;
+        unsigned left = 6 * (unsigned)(n - 1 - i);
+        if ((s[i] & 0xc0) != 0x80) return i;
         c = c << 6 | (s[i] & 0x3f);
+        if (c > 0x10ffffu >> left) return i;
+        if (((c + 1) << left) - 1 < least[n]) return i + 1;
     }
-    if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff))) return 1;
     *cp = c;
     return n;
 }

@@ -133,6 +133,8 @@ D C:\new\a' ]
     size=$(($(stat -c %s "$log") - 16))
     # one bit of the second record
     printf '\xff' | dd of="$log" bs=1 seek=$((16 + size / 4 + 30)) conv=notrunc 2>/dev/null
+    fails 125 "a part in its middle cannot be read" fvm run dev -- true
+    fails 1 "fvm check dev --repair" fvm diff dev
     fails 1 "the log is damaged at byte" fvm check dev
     [ "$(fvm check dev --json | jq '.consistent, (.problems | length)')" = "false
 1" ]

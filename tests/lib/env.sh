@@ -11,6 +11,8 @@ fvm_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${FVM_GUESTS:=$fvm_root/build/mingw/tests/guest}"
 : "${FVM_OUT:=$fvm_root/build/test-output}"
 export WINEDEBUG=${WINEDEBUG:--all}
+# Natively Wine needs it for names that are not ASCII; fvm sees to it by itself.
+[ "$(locale charmap 2>/dev/null)" = UTF-8 ] || export LC_ALL=C.UTF-8
 passed=0 failed=0 scratch='' base_drive=''
 
 # find_wine: sets WINE64 and WINESERVER64 to the loader and the server.
