@@ -42,6 +42,7 @@ need xvfb has Xvfb
 need jq has jq
 need diffutils has diff
 need perl has perl
+need procps has pgrep
 has npm >/dev/null 2>&1 || missing="$missing npm"
 if [ -n "$fuzz" ]; then
     need clang has clang

@@ -189,24 +189,30 @@ static void clear_target(struct fvm_index *ix, uint32_t id)
     n->flags &= ~(uint32_t)(FVM_NODE_ORIGIN | FVM_NODE_ALIAS);
 }
 
-static bool set_target(struct fvm_index *ix, uint32_t id, struct fvm_wstr target, uint32_t flag)
+/* Gives the node a target whose text lies at ref already. */
+static void set_target_text(struct fvm_index *ix, uint32_t id, uint32_t ref, uint32_t len,
+                            uint32_t flag)
 {
-    uint32_t ref = string_new(ix, target);
-
-    if (!ref) return false;
     clear_target(ix, id);
     struct node *n = ix_node(ix, id);
     n->target = ref;
-    n->target_len = target.len;
+    n->target_len = len;
     n->flags |= flag;
     if (flag == FVM_NODE_ORIGIN) {
-        n->origin_hash = ix_path_hash(target);
+        n->origin_hash = ix_path_hash(ix_string(ix, ref, len));
         uint32_t *bucket = &ix_origins(ix)[n->origin_hash & ix->bucket_mask];
         n->origin_next = *bucket;
         *bucket = id;
         ix->origin_count++;
     }
-    return true;
+}
+
+static bool set_target(struct fvm_index *ix, uint32_t id, struct fvm_wstr target, uint32_t flag)
+{
+    uint32_t ref = string_new(ix, target);
+
+    if (ref) set_target_text(ix, id, ref, target.len, flag);
+    return ref != 0;
 }
 
 static void node_delete(struct fvm_index *ix, uint32_t id)
@@ -405,59 +411,95 @@ static bool same_text(struct fvm_wstr a, struct fvm_wstr b)
     return true;
 }
 
-/* Moves node id to the place and the spelling of path. */
-static int move_node(struct fvm_index *ix, uint32_t id, struct fvm_wstr path)
+static struct fvm_wstr last_component(struct fvm_wstr path)
 {
-    uint32_t parent_len = fvm_path_parent(path), parent = ROOT;
-    struct fvm_wstr name = {path.ptr + (parent_len ? parent_len + 1 : 0),
-                            path.len - (parent_len ? parent_len + 1 : 0)};
+    uint32_t parent = fvm_path_parent(path), start = parent ? parent + 1 : 0;
 
-    if (parent_len) parent = find_or_make(ix, (struct fvm_wstr){path.ptr, parent_len});
-    uint32_t ref = parent ? string_new(ix, name) : 0;
-    if (!ref) return FVM_INDEX_FULL;
-    unlink_child(ix, id);
-    struct node *n = ix_node(ix, id);
-    string_delete(ix, n->name, n->name_len);
-    n->name = ref;
-    n->name_len = name.len;
-    link_child(ix, id, parent);
+    return (struct fvm_wstr){path.ptr + start, path.len - start};
+}
+
+static struct fvm_wstr parent_path(struct fvm_wstr path)
+{
+    return (struct fvm_wstr){path.ptr, fvm_path_parent(path)};
+}
+
+/* All that a rename needs room for, taken before anything is changed. */
+struct rename_room {
+    uint32_t id;          /* the node that moves */
+    uint32_t parent;      /* of its new place */
+    uint32_t name;        /* text of its new name */
+    uint32_t origin;      /* text that says where its content comes from, or 0 */
+    uint32_t origin_len;
+    uint32_t placeholder; /* hides what lies at its old place in the base, or 0 */
+};
+
+/* Deletes what find_or_make() made for nothing on the way to path. */
+static void prune_path(struct fvm_index *ix, struct fvm_wstr path)
+{
+    uint32_t id = path.len ? find(ix, path) : 0;
+
+    if (id) prune(ix, id);
+}
+
+static int take_room(struct fvm_index *ix, struct fvm_wstr from, struct fvm_wstr to,
+                     struct rename_room *r)
+{
+    *r = (struct rename_room){.id = find_or_make(ix, from), .parent = ROOT};
+    if (!r->id) return FVM_INDEX_FULL;
+    uint32_t flags = ix_node(ix, r->id)->flags;
+    bool own = flags & (FVM_NODE_PRIVATE | FVM_NODE_ORIGIN);
+    bool same = fvm_name_equal(from.ptr, from.len, to.ptr, to.len);
+
+    if (!own) {
+        /* the base's own: the node will remember where it comes from */
+        fvm_wchar *base = scratch(ix);
+        if (flags & FVM_NODE_HIDDEN || !base_of(ix, from, base, &r->origin_len))
+            return FVM_INDEX_NOT_FOUND;
+        r->origin = string_new(ix, (struct fvm_wstr){base, r->origin_len});
+        if (!r->origin) return FVM_INDEX_FULL;
+    }
+    if (fvm_path_parent(to)) r->parent = find_or_make(ix, parent_path(to));
+    r->name = r->parent ? string_new(ix, last_component(to)) : 0;
+    if (!r->name) return FVM_INDEX_FULL;
+    if (!same && (!own || flags & FVM_NODE_BASE)) {
+        /* for a moment two nodes have this name; nobody looks */
+        r->placeholder = node_new(ix, ix_node(ix, r->id)->parent, last_component(from));
+        if (!r->placeholder) return FVM_INDEX_FULL;
+    }
     return 0;
+}
+
+static void give_room_back(struct fvm_index *ix, struct fvm_wstr from, struct fvm_wstr to,
+                           const struct rename_room *r)
+{
+    string_delete(ix, r->name, last_component(to).len);
+    string_delete(ix, r->origin, r->origin_len);
+    prune_path(ix, from);
+    prune_path(ix, parent_path(to));
 }
 
 static int rename_node(struct fvm_index *ix, struct fvm_wstr from, struct fvm_wstr to,
                        bool directory, bool base_at_to)
 {
-    uint32_t id = find_or_make(ix, from);
-    if (!id) return FVM_INDEX_FULL;
-    uint32_t old_parent = ix_node(ix, id)->parent, flags = ix_node(ix, id)->flags;
-    bool same = fvm_name_equal(from.ptr, from.len, to.ptr, to.len);
-    bool hide = false; /* something of the base lies at the old place */
+    struct rename_room r;
+    int err = take_room(ix, from, to, &r);
 
-    if (!(flags & (FVM_NODE_PRIVATE | FVM_NODE_ORIGIN))) {
-        /* the base's own: the node remembers where it comes from */
-        fvm_wchar *base = scratch(ix);
-        uint32_t len;
-        if (flags & FVM_NODE_HIDDEN) return FVM_INDEX_NOT_FOUND;
-        if (!base_of(ix, from, base, &len)) {
-            prune(ix, id);
-            return FVM_INDEX_NOT_FOUND;
-        }
-        if (!set_target(ix, id, (struct fvm_wstr){base, len}, FVM_NODE_ORIGIN)) {
-            prune(ix, id);
-            return FVM_INDEX_FULL;
-        }
+    if (err < 0) {
+        give_room_back(ix, from, to, &r);
+        return err;
+    }
+    uint32_t id = r.id, old_parent = ix_node(ix, id)->parent, flags = ix_node(ix, id)->flags;
+    bool same = fvm_name_equal(from.ptr, from.len, to.ptr, to.len);
+
+    if (r.origin) {
+        set_target_text(ix, id, r.origin, r.origin_len, FVM_NODE_ORIGIN);
         if (directory) ix_node(ix, id)->flags |= FVM_NODE_DIRECTORY;
-        hide = !same;
-    } else {
-        hide = !same && (flags & FVM_NODE_BASE);
     }
     if (!same) {
         uint32_t old = find(ix, to);
-        if (old && old != id) {
+        if (old) {
             if (ix_node(ix, old)->flags & FVM_NODE_BASE) base_at_to = true;
             delete_below(ix, old);
-            clear_target(ix, old);
-            ix_node(ix, old)->flags = 0;
             node_delete(ix, old);
         }
         ix_node(ix, id)->flags &= ~(uint32_t)FVM_NODE_BASE;
@@ -465,23 +507,23 @@ static int rename_node(struct fvm_index *ix, struct fvm_wstr from, struct fvm_ws
     } else if (ix_node(ix, id)->flags & FVM_NODE_ORIGIN) {
         ix_node(ix, id)->flags |= flags & FVM_NODE_ORIGIN ? 0 : FVM_NODE_BASE;
     }
-    int err = move_node(ix, id, to);
-    if (err < 0) return err;
-    if (hide) {
-        uint32_t placeholder = find_or_make(ix, from);
-        if (!placeholder) return FVM_INDEX_FULL;
-        ix_node(ix, placeholder)->flags = FVM_NODE_HIDDEN | FVM_NODE_BASE;
-    } else if (!same) {
-        prune(ix, old_parent);
-    }
-    /* moved back to where it came from: as in the base again */
+    unlink_child(ix, id);
     struct node *n = ix_node(ix, id);
+    string_delete(ix, n->name, n->name_len);
+    n->name = r.name;
+    n->name_len = last_component(to).len;
+    link_child(ix, id, r.parent);
+    if (r.placeholder)
+        ix_node(ix, r.placeholder)->flags = FVM_NODE_HIDDEN | FVM_NODE_BASE;
+    else if (!same)
+        prune(ix, old_parent);
+    /* moved back to where it came from: as in the base again */
     if (n->flags & FVM_NODE_ORIGIN) {
         fvm_wchar *base = scratch(ix);
         uint32_t len, parent_len = fvm_path_parent(to);
         struct fvm_wstr target = fvm_index_target(ix, id);
-        if (parent_len && base_of(ix, (struct fvm_wstr){to.ptr, parent_len}, base, &len) &&
-            len + 1 + (to.len - parent_len) <= FVM_PATH_MAX) {
+        if (parent_len && base_of(ix, parent_path(to), base, &len) &&
+            len + (to.len - parent_len) <= FVM_PATH_MAX) {
             for (uint32_t i = parent_len; i < to.len; i++)
                 base[len++] = to.ptr[i];
             if (same_text(target, (struct fvm_wstr){base, len})) {

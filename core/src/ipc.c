@@ -67,21 +67,45 @@ static bool take_link(struct reader *r, const char *component)
 /* Is there more than a backslash left? Without that it is the directory or device itself. */
 static bool has_name(const struct reader *r) { return r->left.len > 1; }
 
+/* The end of a name for which there is no room: 16 digits, without regard to case. */
+static void put_hash(struct writer *w, struct fvm_wstr name)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+    for (uint32_t i = 0; i < name.len; i++)
+        hash = (hash ^ fvm_upcase(name.ptr[i])) * 1099511628211u;
+    for (uint32_t shift = 64; shift; shift -= 4) {
+        fvm_wchar c = (fvm_wchar)digits[hash >> (shift - 4) & 15];
+        put(w, &c, 1);
+    }
+}
+
 static enum fvm_ipc_kind device(struct fvm_wstr id, const struct reader *r, bool pipe,
                                 struct writer *w)
 {
     if (!has_name(r)) return FVM_IPC_DEVICE;
     put_ascii(w, pipe ? "\\Device\\NamedPipe\\fvm\\" : "\\Device\\MailSlot\\fvm\\");
     put(w, id.ptr, id.len);
-    put(w, r->left.ptr, r->left.len); /* begins with a backslash */
+    if (r->left.len <= w->cap - w->len) {
+        put(w, r->left.ptr, r->left.len); /* begins with a backslash */
+    } else if (w->cap - w->len > 16) {
+        put(w, r->left.ptr, w->cap - w->len - 16);
+        put_hash(w, r->left);
+    } else {
+        w->full = true;
+    }
     return pipe ? FVM_IPC_PIPE : FVM_IPC_MAILSLOT;
 }
 
 static enum fvm_ipc_kind object(struct fvm_wstr id, const struct reader *r, const char *part,
-                                struct writer *w)
+                                struct writer *w, struct fvm_ipc_name *out)
 {
+    out->part = part;
+    out->inner = r->left;
     put_ascii(w, TREE);
     put(w, id.ptr, id.len);
+    put_ascii(w, "\\");
     put_ascii(w, part);
     put(w, r->left.ptr, r->left.len);
     return FVM_IPC_OBJECT;
@@ -120,23 +144,23 @@ static bool dos_device(struct fvm_wstr id, struct reader *r, struct writer *w,
 }
 
 static bool session_object(struct fvm_wstr id, struct reader *r, struct writer *w,
-                           enum fvm_ipc_kind *kind)
+                           enum fvm_ipc_kind *kind, struct fvm_ipc_name *out)
 {
     struct reader in = *r;
 
     if (take(&in, "BNOLINKS")) {
-        if (take(&in, "0")) *kind = object(id, &in, "\\Global", w);
-        else if (take(&in, FVM_IPC_SESSION)) *kind = object(id, &in, "\\Local", w);
-        else *kind = object(id, &in, "\\Links", w);
+        if (take(&in, "0")) *kind = object(id, &in, "Global", w, out);
+        else if (take(&in, FVM_IPC_SESSION)) *kind = object(id, &in, "Local", w, out);
+        else *kind = object(id, &in, "Links", w, out);
         return true;
     }
     if (take(&in, "0") && take(&in, "BaseNamedObjects")) {
-        *kind = object(id, &in, "\\Global", w);
+        *kind = object(id, &in, "Global", w, out);
         return true;
     }
     in = *r;
     if (take(&in, FVM_IPC_SESSION) && take(&in, "BaseNamedObjects")) {
-        *kind = object(id, &in, "\\Local", w);
+        *kind = object(id, &in, "Local", w, out);
         return true;
     }
     return false;
@@ -151,6 +175,8 @@ enum fvm_ipc_kind fvm_ipc_to_private(struct fvm_wstr id, struct fvm_wstr name, b
     bool found = false, dos = false;
 
     out->len = 0;
+    out->part = NULL;
+    out->inner = (struct fvm_wstr){NULL, 0};
     if (!name.len || name.ptr[0] != '\\' || (name.len > 1 && name.ptr[1] == '\\'))
         return FVM_IPC_NOT;
     /* the host's own links at the beginning */
@@ -173,10 +199,10 @@ enum fvm_ipc_kind fvm_ipc_to_private(struct fvm_wstr id, struct fvm_wstr name, b
     } else {
         in = r;
         if (take(&in, "BaseNamedObjects")) {
-            kind = object(id, &in, "\\Global", &w);
+            kind = object(id, &in, "Global", &w, out);
             found = true;
         } else if (take(&in, "Sessions")) {
-            found = session_object(id, &in, &w, &kind);
+            found = session_object(id, &in, &w, &kind, out);
         } else if (take(&in, "Device")) {
             bool pipe = take(&in, "NamedPipe");
             found = pipe || take(&in, "MailSlot");
@@ -187,8 +213,10 @@ enum fvm_ipc_kind fvm_ipc_to_private(struct fvm_wstr id, struct fvm_wstr name, b
         put_ascii(&w, TREE);
         put(&w, id.ptr, id.len);
         put_ascii(&w, "\\Root");
+        out->part = "Root";
         put(&w, out->head.ptr, out->head.len);
-        put(&w, out->rest.ptr, out->rest.len);
+        /* the root itself has no backslash at its end */
+        if (out->head.len || out->rest.len > 1) put(&w, out->rest.ptr, out->rest.len);
     }
     if (w.full) return FVM_IPC_LONG;
     out->len = w.len;

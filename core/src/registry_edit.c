@@ -372,6 +372,7 @@ static int apply_rename(struct fvm_reg *r, const struct fvm_reg_record *rec)
     release(r, n->name, (uint64_t)n->name_len * 2);
     n->name = text;
     n->name_len = rec->name.len;
+    n->birth = new_birth(r);
     n->flags &= ~(uint32_t)FVM_REG_BASE;
     if (natural) {
         n->origin = origin;

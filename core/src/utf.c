@@ -47,8 +47,7 @@ static size_t get_utf8(const uint8_t *s, size_t len, uint32_t *cp)
         unsigned left = 6 * (unsigned)(n - 1 - i);
         if ((s[i] & 0xc0) != 0x80) return i;
         c = c << 6 | (s[i] & 0x3f);
-        if (c > 0x10ffffu >> left) return i;
-        if (((c + 1) << left) - 1 < least[n]) return i + 1;
+        if (c > 0x10ffffu >> left || ((c + 1) << left) - 1 < least[n]) return i + 1;
     }
     *cp = c;
     return n;

@@ -149,6 +149,11 @@ bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_er
         return false;
     }
     guest_attached = true;
+    NTSTATUS status = guest_object_begin();
+    if (status < 0) {
+        set_error(error, status, "directory of the VM's objects");
+        return false;
+    }
     guest_file_init();
     if (!guest_hooks_install()) {
         set_error(error, NT_ACCESS_DENIED, "code of ntdll");

@@ -57,6 +57,9 @@ static NTSTATUS NTAPI hook_fs_control(HANDLE file, HANDLE event, void *apc, void
 {
     static const fvm_wchar name[] = u"dismount volume";
 
+    if (code == GUEST_FSCTL_PIPE_WAIT)
+        return guest_pipe_wait(real_fs_control, file, event, apc, context, io, in, in_size, out,
+                               out_size);
     if (code != FSCTL_DISMOUNT)
         return real_fs_control(file, event, apc, context, io, code, in, in_size, out, out_size);
     guest_event("refused", "NtFsControlFile",

@@ -6,7 +6,6 @@
  * index from the log, which holds every completed change. */
 #include "file.h"
 
-NTSYSAPI NTSTATUS NTAPI NtOpenThread(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, CLIENT_ID *);
 NTSYSAPI NTSTATUS NTAPI NtDelayExecution(BOOLEAN, const LARGE_INTEGER *);
 NTSYSAPI NTSTATUS NTAPI NtSetInformationObject(HANDLE, ULONG, void *, ULONG);
 
@@ -29,7 +28,7 @@ static bool is_dead(uint32_t thread, uint32_t process)
     HANDLE handle;
 
     InitializeObjectAttributes(&attr, NULL, 0, NULL, NULL);
-    if (NtOpenThread(&handle, SYNCHRONIZE | THREAD_QUERY_INFORMATION, &attr, &id)) return true;
+    if (guest_open_thread(&handle, SYNCHRONIZE | THREAD_QUERY_INFORMATION, &attr, &id)) return true;
     bool dead = NtWaitForSingleObject(handle, FALSE, &now) == STATUS_SUCCESS;
     if (!dead && process) {
         /* the id may have been given to a thread of another process since */

@@ -47,6 +47,16 @@ static NTSTATUS inspect_target(struct file_name *to, struct target *target)
     }
 }
 
+static NTSTATUS inspect_source(struct file_name *from, bool *directory)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    *directory = from->look.flags & FVM_NODE_DIRECTORY;
+    if (from->look.verdict == FVM_PRIVATE) return STATUS_SUCCESS;
+    if (!is_base(from)) return ST_NAME_NOT_FOUND;
+    return file_base_exists(from, directory, &status) ? STATUS_SUCCESS : status;
+}
+
 static uint64_t file_id(struct file_name *name)
 {
     struct file_attr attr;
@@ -134,14 +144,8 @@ static NTSTATUS rename_object(HANDLE handle, bool is_private, struct file_name *
     if (fvm_name_equal(from->look.canon, from->look.canon_len, to->look.canon,
                        to->look.canon_len))
         return STATUS_SUCCESS; /* the host finds one and the same object and does nothing */
-    if (is_base(from)) {
-        if (!file_base_exists(from, &directory, &status)) return status;
-    } else if (from->look.verdict == FVM_PRIVATE) {
-        directory = from->look.flags & FVM_NODE_DIRECTORY;
-    } else {
-        return ST_NAME_NOT_FOUND;
-    }
-    status = inspect_target(to, &target);
+    status = inspect_source(from, &directory);
+    if (!status) status = inspect_target(to, &target);
     if (status) return status;
     if (target.exists && is_same_file(from, to)) return STATUS_SUCCESS;
     if (target.exists && !replace) return ST_NAME_COLLISION;
@@ -190,20 +194,14 @@ static NTSTATUS link_object(HANDLE handle, bool is_private, struct file_name *fr
 {
     struct file_attr attr;
     struct target target;
-    bool directory = false, unused;
+    bool directory, unused;
     IO_STATUS_BLOCK io;
     HANDLE own = NULL;
     NTSTATUS status;
 
     file_lookup_again(from);
-    if (is_base(from)) {
-        if (!file_base_exists(from, &directory, &status)) return status;
-    } else if (from->look.verdict == FVM_PRIVATE) {
-        directory = from->look.flags & FVM_NODE_DIRECTORY;
-    } else {
-        return ST_NAME_NOT_FOUND;
-    }
-    status = inspect_target(to, &target);
+    status = inspect_source(from, &directory);
+    if (!status) status = inspect_target(to, &target);
     if (status) return status;
     if (directory) return ST_FILE_IS_A_DIRECTORY;
     if (target.exists && !replace) return ST_NAME_COLLISION;

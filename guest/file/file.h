@@ -209,6 +209,11 @@ uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing, bool sy
 /* Was the noted handle opened for synchronous use? */
 bool file_open_is_synchronous(uint32_t id);
 void file_open_forget(uint32_t id);
+/* Does the noted handle go together with all others on its file? Asked once it is noted, so
+ * that of two that do not go together at least one is told. */
+bool file_open_fits(uint32_t id);
+/* Forgets all handles of this process, which ends. */
+void file_opens_at_exit(void);
 /* Notes one more handle like the noted one; returns its id, 0 without room. */
 uint32_t file_open_copy(uint32_t id);
 /* Takes or frees the lock of this process's notes (see guest_memory_hold()). */

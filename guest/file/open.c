@@ -87,16 +87,21 @@ static void remember(const struct call *c, const struct file_name *name)
     }
 }
 
-/* An object of the base is open now: what changes it later must know. */
-static void note_open(const struct call *c, const struct file_name *name)
+/* An object of the base is open now: what changes it later must know, and it must go together
+ * with what else the VM has open of it. */
+static NTSTATUS note_open(const struct call *c, const struct file_name *name)
 {
+    const ULONG synchronous = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT;
     HANDLE handle;
-    uint32_t id;
 
-    if (!guest_read(&handle, c->handle, sizeof handle)) return;
-    id = file_open_note(file_open_key(file_base(name)), c->access, c->sharing,
-                        c->options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT));
-    if (id) file_handle_set_open(handle, id);
+    if (!guest_read(&handle, c->handle, sizeof handle)) return STATUS_SUCCESS;
+    uint32_t id = file_open_note(file_open_key(file_base(name)), c->access, c->sharing,
+                                 c->options & synchronous);
+    if (!id) return STATUS_SUCCESS;
+    file_handle_set_open(handle, id);
+    if (file_open_fits(id)) return STATUS_SUCCESS;
+    file_hook_close(handle);
+    return ST_SHARING_VIOLATION;
 }
 
 /* The host's open of the VM's own object under name. */
@@ -126,20 +131,22 @@ static NTSTATUS open_private(const struct call *c, struct file_name *name)
 
 static NTSTATUS open_base(const struct call *c, struct file_name *name)
 {
+    struct call shared = *c;
     NTSTATUS status;
 
+    /* who in the VM may have it open beside whom is decided here (see opens.c) */
+    shared.sharing = FILE_SHARE_ALL;
     if (name->look.verdict == FVM_PASS && !name->rewritten) {
-        status = real_create(c, c->attr);
+        status = real_create(&shared, c->attr);
     } else {
         struct file_attr attr;
         if (!file_attr_base(name, c->attr, &attr)) return fail(c, ST_OBJECT_NAME_INVALID);
-        status = real_create(c, &attr.attr);
+        status = real_create(&shared, &attr.attr);
     }
-    if (status == STATUS_SUCCESS) {
-        remember(c, name);
-        note_open(c, name);
-    }
-    return status;
+    if (status) return status;
+    remember(c, name);
+    status = note_open(c, name);
+    return status ? fail(c, status) : status;
 }
 
 /* Opens what the base has without the parts of the call that would change it: for the
@@ -416,8 +423,9 @@ NTSTATUS NTAPI file_hook_create(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRI
     struct file_name name;
 
     if (file_resolve(attr, options, &name) != FILE_IS_NAMED) {
-        NTSTATUS status = file_real.create(handle, access, attr, io, allocation, attributes,
-                                           sharing, disposition, options, ea, ea_length);
+        NTSTATUS status = guest_create_device(file_real.create, handle, access, attr, io,
+                                              allocation, attributes, sharing, disposition, options,
+                                              ea, ea_length);
         HANDLE opened;
         if (status >= 0 && guest_read(&opened, handle, sizeof opened))
             file_handle_release(file_handle_remove(opened));

@@ -5,15 +5,21 @@
  * handle on a file of the base is noted in the shared block, by a hash of the file's place,
  * and the change asks here.
  *
+ * The host itself is asked with full sharing: what one VM has open must not be in the way of
+ * another VM or of the host.
+ *
+ * How many handles there are is counted by a part of the hash: nearly always that says that
+ * nobody else has the file open, and nothing more is looked at.
+ *
  * Each process writes to chunks of its own only, without a lock against others; who asks
  * reads all chunks. Chunks of dead processes are emptied by whoever meets them. */
 #include "file.h"
 
-NTSYSAPI NTSTATUS NTAPI NtOpenProcess(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, CLIENT_ID *);
-
 #define CHUNK_ENTRIES 255u
 #define CHUNK_BYTES   4096u
-#define CHUNK_LIMIT   ((uint32_t)(FVM_SHARED_OPENS_SIZE / CHUNK_BYTES))
+#define COUNTERS      65536u
+#define COUNTER_BYTES (COUNTERS * (uint32_t)sizeof(uint16_t))
+#define CHUNK_LIMIT   ((uint32_t)((FVM_SHARED_OPENS_SIZE - COUNTER_BYTES) / CHUNK_BYTES))
 #define OWN_CHUNKS    256u /* 65,280 files of the base open at once in one process */
 
 #define READ_ACCESS  (FILE_READ_DATA | FILE_EXECUTE)
@@ -43,8 +49,22 @@ static guest_lock own_lock;
 
 static struct chunk *chunk_at(uint32_t number)
 {
-    return (struct chunk *)((uint8_t *)guest_shared + guest_shared->opens_offset +
+    return (struct chunk *)((uint8_t *)guest_shared + guest_shared->opens_offset + COUNTER_BYTES +
                             (uint64_t)number * CHUNK_BYTES);
+}
+
+static volatile uint16_t *counter_of(uint64_t key)
+{
+    volatile uint16_t *counters = (void *)((uint8_t *)guest_shared + guest_shared->opens_offset);
+    return &counters[(key >> 20) % COUNTERS];
+}
+
+static void drop(struct entry *e)
+{
+    uint64_t key = e->key;
+
+    e->key = 0;
+    if (key) __atomic_sub_fetch(counter_of(key), 1, __ATOMIC_ACQ_REL);
 }
 
 uint64_t file_open_key(struct fvm_wstr base)
@@ -74,7 +94,7 @@ static bool is_alive(uint32_t pid)
 
     if (pid == nt_process_id()) return true;
     InitializeObjectAttributes(&attr, NULL, 0, NULL, NULL);
-    if (NtOpenProcess(&process, SYNCHRONIZE, &attr, &id)) return false;
+    if (guest_open_process(&process, SYNCHRONIZE, &attr, &id)) return false;
     bool alive = NtWaitForSingleObject(process, FALSE, &now) != STATUS_SUCCESS;
     file_real.close(process);
     return alive;
@@ -83,7 +103,7 @@ static bool is_alive(uint32_t pid)
 static void empty(struct chunk *c)
 {
     for (uint32_t i = 0; i < CHUNK_ENTRIES; i++)
-        c->entries[i].key = 0;
+        drop(&c->entries[i]);
     c->count = 0;
     __atomic_store_n(&c->pid, 0, __ATOMIC_RELEASE);
 }
@@ -123,6 +143,7 @@ uint32_t file_open_note(uint64_t key, ACCESS_MASK access, ULONG sharing, bool sy
                 e->access = mapped;
                 e->sharing = (sharing & FILE_SHARE_ALL) | (synchronous ? SYNCHRONOUS : 0);
                 __atomic_store_n(&e->key, key, __ATOMIC_RELEASE);
+                __atomic_add_fetch(counter_of(key), 1, __ATOMIC_ACQ_REL);
                 c->count++;
                 id = n * CHUNK_ENTRIES + i + 1;
                 hint = id % (OWN_CHUNKS * CHUNK_ENTRIES);
@@ -169,26 +190,33 @@ void file_open_forget(uint32_t id)
 {
     guest_lock_acquire(&own_lock);
     struct chunk *c = chunk_at(own[(id - 1) / CHUNK_ENTRIES] - 1);
-    c->entries[(id - 1) % CHUNK_ENTRIES].key = 0;
+    drop(&c->entries[(id - 1) % CHUNK_ENTRIES]);
     c->count--;
     hint = id - 1;
     guest_lock_release(&own_lock);
 }
 
-/* Sums up what is open of the file, and sets mark at each. Returns the number of handles. */
-static uint32_t survey(uint64_t key, uint32_t *access, uint32_t *sharing, uint32_t mark)
+/* Sums up what is open of the file but for the handle noted as except (0: none), and sets mark
+ * at each. Returns the number of handles. */
+static uint32_t survey(uint64_t key, uint32_t except, uint32_t *access, uint32_t *sharing,
+                       uint32_t mark)
 {
     uint32_t found = 0, high = guest_shared->open_chunks;
+    struct entry *own_entry = NULL;
 
     *access = 0;
     *sharing = FILE_SHARE_ALL;
+    if (*counter_of(key) <= (except ? 1 : 0)) return 0;
+    if (except)
+        own_entry = &chunk_at(own[(except - 1) / CHUNK_ENTRIES] - 1)
+                         ->entries[(except - 1) % CHUNK_ENTRIES];
     for (uint32_t i = 0; i < high; i++) {
         struct chunk *c = chunk_at(i);
         bool checked = false;
         if (!c->pid || !c->count) continue;
         for (uint32_t k = 0; k < CHUNK_ENTRIES; k++) {
             struct entry *e = &c->entries[k];
-            if (e->key != key) continue;
+            if (e->key != key || e == own_entry) continue;
             if (!checked && !is_alive(c->pid)) {
                 empty(c);
                 break;
@@ -206,21 +234,21 @@ static uint32_t survey(uint64_t key, uint32_t *access, uint32_t *sharing, uint32
 bool file_open_in_vm(struct fvm_wstr base)
 {
     uint32_t access, sharing;
-    return survey(file_open_key(base), &access, &sharing, 0) != 0;
+    return survey(file_open_key(base), 0, &access, &sharing, 0) != 0;
 }
 
 bool file_open_doom(struct fvm_wstr base)
 {
     uint32_t access, sharing;
-    return survey(file_open_key(base), &access, &sharing, DOOMED) != 0;
+    return survey(file_open_key(base), 0, &access, &sharing, DOOMED) != 0;
 }
 
 /* As the host decides: what is asked for against what all others share, and the other way. */
-bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing)
+static bool fits(uint64_t key, uint32_t except, uint32_t asked, uint32_t sharing)
 {
-    uint32_t access, shared, asked = map_generic(wanted);
+    uint32_t access, shared;
 
-    if (!asked || !survey(file_open_key(base), &access, &shared, 0)) return true;
+    if (!asked || !survey(key, except, &access, &shared, 0)) return true;
     if (((asked & READ_ACCESS) && !(shared & FILE_SHARE_READ)) ||
         ((asked & WRITE_ACCESS) && !(shared & FILE_SHARE_WRITE)) ||
         ((asked & DELETE) && !(shared & FILE_SHARE_DELETE)))
@@ -228,4 +256,24 @@ bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing)
     return !(((access & READ_ACCESS) && !(sharing & FILE_SHARE_READ)) ||
              ((access & WRITE_ACCESS) && !(sharing & FILE_SHARE_WRITE)) ||
              ((access & DELETE) && !(sharing & FILE_SHARE_DELETE)));
+}
+
+bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing)
+{
+    return fits(file_open_key(base), 0, map_generic(wanted), sharing);
+}
+
+bool file_open_fits(uint32_t id)
+{
+    const struct entry *e =
+        &chunk_at(own[(id - 1) / CHUNK_ENTRIES] - 1)->entries[(id - 1) % CHUNK_ENTRIES];
+
+    return fits(e->key, id, e->access, e->sharing & FILE_SHARE_ALL);
+}
+
+void file_opens_at_exit(void)
+{
+    for (uint32_t n = 0; n < OWN_CHUNKS && own[n]; n++)
+        empty(chunk_at(own[n] - 1));
+    memset(own, 0, sizeof own);
 }

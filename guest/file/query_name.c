@@ -11,7 +11,15 @@ static uint32_t view_of(const UNICODE_STRING *string, fvm_wchar *scratch, fvm_wc
     uint32_t len = text.Length / 2;
     *view = scratch + FILE_NAME_CAP;
     if (!guest_read(scratch, text.Buffer, text.Length)) return 0;
-    return guest_file_view_name((struct fvm_wstr){scratch, len}, *view, FILE_NAME_CAP);
+    uint32_t object = guest_object_view_name((struct fvm_wstr){scratch, len}, *view, FILE_NAME_CAP);
+    return object ? object
+                  : guest_file_view_name((struct fvm_wstr){scratch, len}, *view, FILE_NAME_CAP);
+}
+
+/* Is it the name of a file, not of another object? */
+static bool names_file(const fvm_wchar *name, uint32_t len)
+{
+    return len > 3 && name[1] == '?' && name[2] == '?' && name[3] == '\\';
 }
 
 /* Writes a result of string header, text and terminator to the program's buffer. */
@@ -40,32 +48,60 @@ static bool too_small(NTSTATUS status)
     return status == ST_BUFFER_OVERFLOW || status == NT_INFO_LENGTH_MISMATCH;
 }
 
-NTSTATUS NTAPI file_hook_query_object(HANDLE handle, ULONG class, void *info, ULONG length,
-                                      ULONG *used)
-{
-    NTSTATUS status = file_real.query_object(handle, class, info, length, used);
+/* A call that answers with a string: either kind of object is asked for again through this,
+ * with a buffer that holds any name. */
+struct string_query {
+    HANDLE object;
+    const void *address; /* NULL: NtQueryObject; else NtQueryVirtualMemory */
+    ULONG class;
+};
 
-    if (class != ObjectNameInformation || (status && !too_small(status))) return status;
-    fvm_wchar *scratch = guest_scratch_get(), *view;
-    if (!scratch) return status;
-    uint32_t len;
+static bool ask_again(const struct string_query *q, void *buffer)
+{
+    const ULONG size = 2 * FILE_NAME_CAP;
+    ULONG used;
+    SIZE_T used_memory;
+
+    return q->address ? !file_real.query_memory(q->object, q->address, q->class, buffer, size,
+                                                &used_memory)
+                      : !file_real.query_object(q->object, q->class, buffer, size, &used);
+}
+
+/* Puts the VM's name in the place of the host's. used receives the size of the answer, 0 when
+ * the host's answer stands. */
+static NTSTATUS answer(const struct string_query *q, void *info, size_t length, NTSTATUS status,
+                       size_t *used)
+{
+    fvm_wchar *scratch, *view;
+    uint32_t len = 0;
+
+    *used = 0;
+    if ((status && !too_small(status)) || !(scratch = guest_scratch_get())) return status;
     if (!status) {
         len = view_of(info, scratch, &view);
     } else {
         /* the real name did not fit; the VM's may be shorter */
         UNICODE_STRING *whole = (void *)(scratch + 2 * FILE_NAME_CAP);
-        ULONG whole_used;
-        len = file_real.query_object(handle, class, whole, 2 * FILE_NAME_CAP, &whole_used)
-                  ? 0
-                  : view_of(whole, scratch, &view);
+        if (ask_again(q, whole)) len = view_of(whole, scratch, &view);
     }
-    if (len) {
-        size_t size;
-        status = put_string(info, length, view, len, &size);
-        ULONG size32 = (ULONG)size;
-        if (used && !guest_write(used, &size32, sizeof size32)) status = NT_ACCESS_VIOLATION;
-    }
+    if (len) status = put_string(info, length, view, len, used);
+    /* of objects the host gives the whole name or nothing */
+    if (len && status == ST_BUFFER_OVERFLOW && !names_file(view, len))
+        status = NT_INFO_LENGTH_MISMATCH;
     guest_scratch_put(scratch);
+    return status;
+}
+
+NTSTATUS NTAPI file_hook_query_object(HANDLE handle, ULONG class, void *info, ULONG length,
+                                      ULONG *used)
+{
+    NTSTATUS status = file_real.query_object(handle, class, info, length, used);
+    struct string_query query = {.object = handle, .class = class};
+    size_t size = 0;
+
+    if (class == ObjectNameInformation) status = answer(&query, info, length, status, &size);
+    ULONG written = (ULONG)size;
+    if (size && used && !guest_write(used, &written, sizeof written)) return NT_ACCESS_VIOLATION;
     return status;
 }
 
@@ -73,28 +109,13 @@ NTSTATUS NTAPI file_hook_query_memory(HANDLE process, const void *address, ULONG
                                       SIZE_T length, SIZE_T *used)
 {
     NTSTATUS status = file_real.query_memory(process, address, class, info, length, used);
+    struct string_query query = {.object = process, .address = address, .class = class};
+    size_t size = 0;
 
-    if (class != 2 /* MemoryMappedFilenameInformation */ || (status && !too_small(status)))
-        return status;
-    fvm_wchar *scratch = guest_scratch_get(), *view;
-    if (!scratch) return status;
-    uint32_t len;
-    if (!status) {
-        len = view_of(info, scratch, &view);
-    } else {
-        UNICODE_STRING *whole = (void *)(scratch + 2 * FILE_NAME_CAP);
-        SIZE_T whole_used;
-        len = file_real.query_memory(process, address, class, whole, 2 * FILE_NAME_CAP, &whole_used)
-                  ? 0
-                  : view_of(whole, scratch, &view);
-    }
-    if (len) {
-        size_t size;
-        status = put_string(info, length, view, len, &size);
-        SIZE_T size64 = size;
-        if (used && !guest_write(used, &size64, sizeof size64)) status = NT_ACCESS_VIOLATION;
-    }
-    guest_scratch_put(scratch);
+    if (class == 2 /* MemoryMappedFilenameInformation */)
+        status = answer(&query, info, length, status, &size);
+    SIZE_T written = size;
+    if (size && used && !guest_write(used, &written, sizeof written)) return NT_ACCESS_VIOLATION;
     return status;
 }
 
@@ -153,7 +174,9 @@ static NTSTATUS query_with_name(HANDLE handle, IO_STATUS_BLOCK *program_io, void
     NTSTATUS status = file_real.query_information(handle, &io, info, length, class);
     bool done = !status || status == ST_BUFFER_OVERFLOW;
     if (done && length >= at + sizeof(ULONG)) {
-        if (may_differ((struct nt_file_name_info *)(info + at), length - at - sizeof(ULONG)))
+        if (!guest_pipe_file_name(file_real.query_information, handle, &io, info, length, class,
+                                  at, &status) &&
+            may_differ((struct nt_file_name_info *)(info + at), length - at - sizeof(ULONG)))
             status = rename_result(handle, &io, info, length, at, status);
         if (!guest_write(program_info, info, io.Information)) status = NT_ACCESS_VIOLATION;
     }

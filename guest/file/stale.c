@@ -105,6 +105,6 @@ NTSTATUS NTAPI file_hook_create_section(HANDLE *section, ACCESS_MASK access,
                                         OBJECT_ATTRIBUTES *attr, LARGE_INTEGER *size,
                                         ULONG protection, ULONG flags, HANDLE file)
 {
-    return file_real.create_section(section, access, attr, size, protection, flags,
-                                    file ? file_current(file) : file);
+    return guest_create_section(file_real.create_section, section, access, attr, size, protection,
+                                flags, file ? file_current(file) : file);
 }

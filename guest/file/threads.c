@@ -52,6 +52,7 @@ NTSTATUS NTAPI file_hook_terminate_process(HANDLE process, NTSTATUS exit)
 {
     if (process == NT_CURRENT_PROCESS) {
         file_handles_at_exit();
+        file_opens_at_exit();
         return file_real.terminate_process(process, exit);
     }
     if (process) return file_real.terminate_process(process, exit);

@@ -159,7 +159,8 @@ bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error)
 {
     const struct guest_hook *const tables[] = {guest_raw_hooks, guest_file_hooks,
                                                guest_device_hooks, guest_process_hooks,
-                                               guest_registry_hooks};
+                                               guest_registry_hooks, guest_object_hooks,
+                                               guest_process_list_hooks};
 
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         if (!prepare_table(ntdll, tables[i], error)) return false;

@@ -63,6 +63,8 @@ extern const struct guest_hook guest_file_hooks[];     /* file/ */
 extern const struct guest_hook guest_device_hooks[];   /* device/ */
 extern const struct guest_hook guest_process_hooks[];  /* process/ */
 extern const struct guest_hook guest_registry_hooks[]; /* registry/ */
+extern const struct guest_hook guest_object_hooks[];   /* object/, pipe/ */
+extern const struct guest_hook guest_process_list_hooks[];
 
 /* True for the two handles that the guest keeps open in every process, for its children;
  * the hook of NtClose refuses them (STATUS_INVALID_HANDLE) so that no program closes them. */
@@ -84,6 +86,49 @@ void guest_file_init(void);
  * to dst (capacity in code units); returns the length, or 0 when the name is unchanged.
  * STATUS in *status is an error that the caller returns (e.g. the file is deleted). */
 uint32_t guest_file_real_name(struct fvm_wstr view, fvm_wchar *dst, uint32_t cap, NTSTATUS *status);
+/* object/space.c: in the monitor, before anything runs: makes the VM's tree of objects, whose
+ * handles stay open as long as the monitor runs. */
+NTSTATUS guest_object_begin(void);
+/* The job of all processes of the VM; valid in the monitor alone. */
+extern HANDLE guest_members;
+/* object/name.c: what the VM calls an object, pipe or mailslot that the host calls real: its
+ * length, or 0 when it is none of the VM's. */
+uint32_t guest_object_view_name(struct fvm_wstr real, fvm_wchar *dst, uint32_t cap);
+/* object/hooks.c: NtCreateSection, which real does, with the name translated. */
+typedef NTSTATUS(NTAPI *guest_create_section_fn)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *,
+                                                 LARGE_INTEGER *, ULONG, ULONG, HANDLE);
+NTSTATUS guest_create_section(guest_create_section_fn real, HANDLE *handle, ACCESS_MASK access,
+                              const OBJECT_ATTRIBUTES *attr, LARGE_INTEGER *size, ULONG protection,
+                              ULONG flags, HANDLE file);
+/* pipe/open.c: NtCreateFile, which real does, of what is no file on a drive: pipes and
+ * mailslots are the VM's own, devices the host's. */
+typedef NTSTATUS(NTAPI *guest_create_file_fn)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *,
+                                              IO_STATUS_BLOCK *, LARGE_INTEGER *, ULONG, ULONG,
+                                              ULONG, ULONG, void *, ULONG);
+NTSTATUS guest_create_device(guest_create_file_fn real, HANDLE *handle, ACCESS_MASK access,
+                             OBJECT_ATTRIBUTES *attr, IO_STATUS_BLOCK *io,
+                             LARGE_INTEGER *allocation, ULONG attributes, ULONG sharing,
+                             ULONG disposition, ULONG options, void *ea, ULONG ea_length);
+/* pipe/wait.c: the request to wait for an instance of a pipe (WaitNamedPipe), which names it. */
+#define GUEST_FSCTL_PIPE_WAIT 0x110018U
+typedef NTSTATUS(NTAPI *guest_control_fn)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, ULONG,
+                                          void *, ULONG, void *, ULONG);
+NTSTATUS guest_pipe_wait(guest_control_fn real, HANDLE file, HANDLE event, void *apc,
+                         void *context, IO_STATUS_BLOCK *io, const void *in, ULONG in_size,
+                         void *out, ULONG out_size);
+/* pipe/wait.c: NtQueryInformationFile, which real does, has written the name of a file to info
+ * + at (struct of length and text), for a buffer of length bytes. When it is that of one of the
+ * VM's pipes, asks again and puts the VM's name there. info has room for GUEST_SCRATCH_SIZE. */
+typedef NTSTATUS(NTAPI *guest_query_file_fn)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+bool guest_pipe_file_name(guest_query_file_fn real, HANDLE handle, IO_STATUS_BLOCK *io,
+                          uint8_t *info, ULONG length, ULONG class, ULONG at, NTSTATUS *status);
+/* process/list.c: the host's calls, for all processes and threads whatever they belong to. */
+NTSTATUS guest_open_process(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attr,
+                            CLIENT_ID *id);
+NTSTATUS guest_open_thread(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attr,
+                           CLIENT_ID *id);
+/* process/list.c: is this the id of a process of the VM? */
+bool guest_is_member(uint32_t pid);
 /* file/resolve.c: view name of a real NT name; returns its length, or 0 when unchanged. */
 uint32_t guest_file_view_name(struct fvm_wstr real, fvm_wchar *dst, uint32_t cap);
 

@@ -13,6 +13,7 @@ struct creation {
     HANDLE parent;
     uint32_t count, view_len;
     bool job_list;
+    HANDLE jobs[2];
     /* what the host tells about the new process */
     CLIENT_ID id;
     struct nt_image_information program;
@@ -55,6 +56,13 @@ static NTSTATUS read_attributes(struct creation *c, const struct nt_ps_attribute
             c->parent = a->ptr;
         } else if (a->attribute == NT_PS_ATTRIBUTE_JOB_LIST) {
             c->job_list = true;
+            /* the monitor's child: the job of the run stands in that of the VM */
+            if (guest_attached && a->size == sizeof(c->jobs[1]) &&
+                guest_read(&c->jobs[1], a->ptr, sizeof(c->jobs[1]))) {
+                c->jobs[0] = guest_members;
+                a->ptr = c->jobs;
+                a->size = sizeof(c->jobs);
+            }
         }
     }
     c->attributes[c->count++] = (struct nt_ps_attribute){

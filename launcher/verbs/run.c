@@ -121,7 +121,9 @@ static int prepare(struct request *r, struct vm *vm, struct base *base, struct e
         }
         if (vm->own_base && base_make_default(&r->wine, err)) return -1;
         if (!base_open(vm->base, base, err)) return 0;
-        return err_context(err, "cannot start VM %s", vm->name);
+        err_context(err, "cannot start VM %s", vm->name);
+        return err_hint(err, "the VM was made on this base and runs on no other: put it right, or "
+                             "get the VM's own files out with: fvm cp");
     }
     if (!r->base && base_make_default(&r->wine, err)) return -1;
     const char *dir = r->base ? r->base : home_base(err);

@@ -187,18 +187,22 @@ async function children() {
     await new Promise((done) => execFile('cmd.exe', ['/d', '/c', `type ${at('old', 'keep', 'k5.txt')} | sort`],
         (e, out) => { say('pipeline', e && e.code, out.trim().split(/\r?\n/).join()); done(); }));
 
-    // a child with a channel for messages
+    // a child with a channel for messages; the parent closes it after the last answer (on which
+    // of "close" and "disconnect" come when the child does it, node does not agree with itself)
     const child = fork(__filename, [dir, 'fork']);
     const answers = [];
-    child.on('message', (m) => answers.push(m));
-    for (let i = 0; i < 3; i++) child.send({ number: i, file: at('old', 'keep', `k${8 + i}.txt`) });
-    child.send('end');
-    say('forked', await ended(child), JSON.stringify(answers));
+    await new Promise((done) => {
+        child.on('message', (m) => { if (answers.push(m) === 3) done(); });
+        for (let i = 0; i < 3; i++) child.send({ number: i, file: at('old', 'keep', `k${8 + i}.txt`) });
+    });
+    const exited = new Promise((done) => child.on('exit', (code, signal) => done([code, signal])));
+    child.disconnect();
+    say('forked', await exited, JSON.stringify(answers));
 
-    // many children write to one file
+    // many children write at once
     const all = [];
     for (let i = 0; i < 8; i++) {
-        all.push(ended(spawn('cmd.exe', ['/d', '/c', `echo child ${i}>${at('new', `child${i}.txt`)}`])));
+        all.push(ended(spawn('cmd.exe', ['/d', '/c', `(echo child ${i})>${at('new', `child${i}.txt`)}`])));
     }
     say('eight children', JSON.stringify(await Promise.all(all)));
     say('their files', [0, 1, 2, 3, 4, 5, 6, 7].map((i) => fs.readFileSync(at('new', `child${i}.txt`), 'utf8').trim()).join());
@@ -235,6 +239,7 @@ async function work() {
     await watching(at('fresh'));
     await watching(at('old', 'keep'));
     dump(dir);
+    say('done');
 }
 
 if (what === 'work') {
@@ -245,7 +250,6 @@ if (what === 'work') {
     process.stdin.on('data', (d) => process.stdout.write(d.toString().toUpperCase()));
 } else if (what === 'fork') {
     process.on('message', (m) => {
-        if (m === 'end') process.disconnect();
-        else process.send({ number: m.number, text: fs.readFileSync(m.file, 'utf8').trim() });
+        process.send({ number: m.number, text: fs.readFileSync(m.file, 'utf8').trim() });
     });
 }

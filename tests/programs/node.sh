@@ -53,7 +53,7 @@ echo "exit code $?" >>"$scratch/native"
 echo "# $took_vm ms in the VM, $((($(date +%s%N) - began) / 1000000)) ms natively"
 native "$node" "$script" 'C:\work' dump >"$scratch/native-again" 2>>"$scratch/native.err" </dev/null
 same "the transcript equals that of a native run ($(wc -l <"$scratch/vm") lines)" "$scratch/native" "$scratch/vm"
-if grep -q '^exit code 0$' "$scratch/native" && [ "$(grep -c '^made ' "$scratch/native")" = 10 ]; then
+if grep -q '^exit code 0$' "$scratch/native" && grep -q '^done' "$scratch/native"; then
     pass "the native run did all of its work"
 else
     fail "the native run did not do all of its work"

@@ -21,13 +21,18 @@ enum fvm_ipc_kind {
     FVM_IPC_MAILSLOT, /* a mailslot */
     FVM_IPC_DEVICE,   /* the device of all pipes or all mailslots itself: the host's */
     FVM_IPC_OUTSIDE,  /* elsewhere: one of the VM's own, in Root, or one of the host's */
-    FVM_IPC_LONG,     /* the name gets too long */
+    FVM_IPC_LONG,     /* OBJECT or OUTSIDE whose private name does not fit: use part and inner */
 };
 
 struct fvm_ipc_name {
     fvm_wchar *dst; /* in: buffer for the private name */
     uint32_t cap;   /* in: its capacity in code units */
     uint32_t len;   /* out: length of the private name; not for NOT, DEVICE and LONG */
+    /* out, for OBJECT, OUTSIDE and LONG: the directory of the VM's tree ("Global", ...) and, for
+     * all but OUTSIDE, the rest of the name behind it (empty, or beginning with a backslash). For
+     * OUTSIDE the rest is head and rest. */
+    const char *part;
+    struct fvm_wstr inner;
     /* out: the name without aliases of its beginning (\??\GLOBALROOT\..., \DosDevices\...): the
      * two parts, one behind the other, are what the host can be asked for. Not for NOT. */
     struct fvm_wstr head, rest;
@@ -37,7 +42,8 @@ struct fvm_ipc_name {
 #define FVM_IPC_SESSION "1"
 
 /* Takes an absolute NT name apart. fold: the call ignores case (OBJ_CASE_INSENSITIVE). id: the
- * VM's, in the host's spelling. out->rest points into name, out->head may. */
+ * VM's, in the host's spelling. out->rest and out->inner point into name. Pipes and mailslots
+ * whose private name does not fit get a shorter one that ends in a hash of the whole. */
 enum fvm_ipc_kind fvm_ipc_to_private(struct fvm_wstr id, struct fvm_wstr name, bool fold,
                                      struct fvm_ipc_name *out);
 

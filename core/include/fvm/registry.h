@@ -169,6 +169,7 @@ int fvm_reg_path_append(fvm_wchar *dst, uint32_t len, struct fvm_wstr relative);
  * which a writer touches that changes what it waits for. */
 struct fvm_reg_watch {
     volatile uint32_t used; /* 0 free, 1 being made or removed, 2 in use */
+    volatile uint32_t fired; /* times that a change was told */
     uint32_t pid;
     uint32_t filter; /* REG_NOTIFY_CHANGE_* */
     uint32_t subtree;
@@ -183,7 +184,6 @@ struct fvm_reg_state {
     volatile uint32_t generation; /* of the log's file: it was replaced */
     volatile uint32_t monitors;   /* running ones */
     volatile uint32_t watch_count; /* watches in use, about */
-    volatile uint32_t watch_serial;
     volatile uint32_t shadowed; /* the key of shadows was made */
     fvm_wchar shadow[64];       /* name of the key that holds the VM's volatile shadows */
     uint32_t shadow_len;

@@ -10,7 +10,8 @@
  * writes at most cap bytes, never a part of a character. */
 size_t fvm_utf16_to_utf8(const fvm_wchar *src, size_t len, char *dst, size_t cap);
 
-/* Converts UTF-8 (or WTF-8) to UTF-16. Bytes that are not UTF-8 become U+FFFD, one for as many of them as the host takes together.
+/* Converts UTF-8 (or WTF-8) to UTF-16. Bytes that are not UTF-8 become U+FFFD, one for as many
+ * of them as the host takes together.
  * dst may be NULL to count. Returns the number of code units needed. */
 size_t fvm_utf8_to_utf16(const char *src, size_t len, fvm_wchar *dst, size_t cap);
 
