@@ -49,8 +49,10 @@ same() {
         head -3 "$out.err" | sed 's/^/#   /'
     fi
     grep -q '"vm"' "$here/guest/$1.c" || return 0
+    server host || { fail "the server does not start on the host"; return; }
     in_vm --rm "$dos\\$1.exe" "$dos" vm >"$out.vm" 2>"$out.err" </dev/null
     rc=$?
+    stop_server
     if [ $rc -eq 0 ] && grep -q '^ok ' "$out.vm"; then
         pass "$1: nothing leads out of a VM ($(grep -c '^ok ' "$out.vm") checks)"
     else

@@ -4,6 +4,9 @@
 
 #define TREE "\\BaseNamedObjects\\FVM-"
 
+/* Code units of the longest name that the host takes. */
+#define NAME_MOST 32766
+
 /* A name that is read from the front. */
 struct reader {
     struct fvm_wstr left;
@@ -177,7 +180,7 @@ enum fvm_ipc_kind fvm_ipc_to_private(struct fvm_wstr id, struct fvm_wstr name, b
     out->len = 0;
     out->part = NULL;
     out->inner = (struct fvm_wstr){NULL, 0};
-    if (!name.len || name.ptr[0] != '\\' || (name.len > 1 && name.ptr[1] == '\\'))
+    if (!name.len || name.len > NAME_MOST || name.ptr[0] != '\\' || (name.len > 1 && name.ptr[1] == '\\'))
         return FVM_IPC_NOT;
     /* the host's own links at the beginning */
     for (;;) {

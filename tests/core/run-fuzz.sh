@@ -46,8 +46,10 @@ for n in "${names[@]}"; do
     new=${keep:+$keep/$n}
     : "${new:=$(mktemp -d)}"
     mkdir -p "$new"
+    seeds=()
+    [ ! -d "$here/corpus/$n" ] || seeds=("$here/corpus/$n")
     if build/fuzz/tests/core/"fuzz_$n" -max_total_time="$seconds" -artifact_prefix="$out/fuzz-$n-" \
-        -print_final_stats=1 "$new" "$here/corpus/$n" >"$out/fuzz-$n.log" 2>&1; then
+        -print_final_stats=1 "$new" "${seeds[@]}" >"$out/fuzz-$n.log" 2>&1; then
         passed=$((passed + 1))
         echo "ok - fuzz_$n: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/fuzz-$n.log") inputs in $seconds s"
     else
