@@ -3,6 +3,7 @@
 #
 # usage: test.sh [SUITE...]
 #   core      unit tests of the core, natively
+#   fuzz      the fuzz programs of the core for 20 s in all, where clang is there
 #   asan      the same and the launcher's tests under the address and undefined sanitizers
 #   cli       the command line, without and with Wine
 #   syscalls  the table of system calls against the host's
@@ -16,7 +17,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
-all="core asan cli syscalls guest programs crash conformance"
+all="core fuzz asan cli syscalls guest programs crash conformance"
 suites=${*:-$all}
 for s in $suites; do
     case " $all " in
@@ -56,7 +57,8 @@ run() {
     [ "$rc" != 124 ] || echo "not ok - $label: stopped after ${LIMIT_EACH:-900} s" | tee -a "$log"
     sum=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
     if [ "$rc" = 77 ]; then
-        skipped+="   $suite: $label: $(tail -n 1 "$log")"$'\n'
+        sum=$(tail -n 1 "$log")
+        skipped+="   $label: ${sum#"$label: "}"$'\n'
         echo "== $suite: not run here"
         return
     fi
@@ -128,6 +130,7 @@ for s in $suites; do
                 build/mingw/guest/fvmguest.dll "$FVM_LIBDIR" && bats tests/cli' ;;
     cli) need_base; run cli bats bats tests/cli ;;
     syscalls) scripts syscalls tools/check-syscalls.pl ;;
+    fuzz) run fuzz core tests/core/run-fuzz.sh ;;
     guest) scripts guest tests/run-*-tests.sh ;;
     crash) scripts crash tests/crash/*.sh ;;
     programs) scripts programs tests/programs/*.sh ;;

@@ -57,18 +57,18 @@ static bool take(struct reader *r, const char *component)
     return true;
 }
 
-/* The same when something follows, be it an empty name: for components that are links. */
+/* Is there more than a backslash left? Without that it is the directory or device itself. */
+static bool has_name(const struct reader *r) { return r->left.len > 1; }
+
+/* The same when a name follows: for components that are links. */
 static bool take_link(struct reader *r, const char *component)
 {
     struct reader try = *r;
 
-    if (!take(&try, component) || !try.left.len) return false;
+    if (!take(&try, component) || !has_name(&try)) return false;
     *r = try;
     return true;
 }
-
-/* Is there more than a backslash left? Without that it is the directory or device itself. */
-static bool has_name(const struct reader *r) { return r->left.len > 1; }
 
 /* The end of a name for which there is no room: 16 digits, without regard to case. */
 static void put_hash(struct writer *w, struct fvm_wstr name)
@@ -152,8 +152,8 @@ static bool session_object(struct fvm_wstr id, struct reader *r, struct writer *
     struct reader in = *r;
 
     if (take(&in, "BNOLINKS")) {
-        if (take(&in, "0")) *kind = object(id, &in, "Global", w, out);
-        else if (take(&in, FVM_IPC_SESSION)) *kind = object(id, &in, "Local", w, out);
+        if (take_link(&in, "0")) *kind = object(id, &in, "Global", w, out);
+        else if (take_link(&in, FVM_IPC_SESSION)) *kind = object(id, &in, "Local", w, out);
         else *kind = object(id, &in, "Links", w, out);
         return true;
     }

@@ -120,6 +120,7 @@ static void get_value(const struct fvm_reg *r, uint32_t ref, struct fvm_reg_valu
         .name = rg_string(r, v->name, v->name_len),
         .type = v->type,
         .deleted = v->deleted != 0,
+        .base_name = v->base_name != 0,
         .data = data,
         .size = data == (const void *)r->zeros ? 0 : size,
     };

@@ -321,6 +321,9 @@ static int apply_create(struct fvm_reg *r, const struct fvm_reg_record *rec)
     uint32_t base = n->flags & (FVM_REG_HIDDEN | FVM_REG_ORIGIN) ? n->flags & FVM_REG_BASE : 0;
     clear_node(r, id);
     set_serial(r, id, rec->type);
+    /* a new key has its own spelling: as long as that of the one before */
+    struct fvm_wstr leaf = {rec->path.ptr + rec->path.len - n->name_len, n->name_len};
+    copy(rg_at(r, n->name, (uint64_t)leaf.len * 2), leaf.ptr, (uint64_t)leaf.len * 2);
     n->flags = FVM_REG_PRIVATE | base | (rec->flags & (FVM_REG_VOLATILE | FVM_REG_LINK));
     n->time = rec->time;
     rg_node(r, n->parent)->kid_seq++;
@@ -408,6 +411,11 @@ static int put_value(struct fvm_reg *r, uint32_t id, const struct fvm_reg_record
         v->size = size;
         v->type = rec->type;
         if ((v->deleted != 0) != deleted) n->value_seq++;
+        if (v->deleted && !deleted) { /* a new value, with its own spelling */
+            copy(rg_at(r, v->name, (uint64_t)v->name_len * 2), rec->name.ptr,
+                 (uint64_t)v->name_len * 2);
+            v->base_name = 0;
+        }
         v->deleted = deleted;
         return 0;
     }
@@ -419,6 +427,7 @@ static int put_value(struct fvm_reg *r, uint32_t id, const struct fvm_reg_record
                                            .name_len = rec->name.len,
                                            .type = rec->type,
                                            .deleted = deleted,
+                                           .base_name = !deleted && (rec->flags & FVM_REG_BASE),
                                            .data = data,
                                            .size = size};
         if (array_insert(r, &n->values, &n->value_count, &n->value_cap, index, ref)) {

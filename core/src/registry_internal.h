@@ -31,6 +31,7 @@ struct value {
     uint32_t name, name_len;
     uint32_t type;
     uint32_t deleted;
+    uint32_t base_name; /* the base has the value and its name's spelling holds */
     uint32_t data, size;
 };
 

@@ -183,7 +183,7 @@ static bool put_key(struct writer *w, uint32_t node, uint32_t len)
     if ((flags || rec.time) && !put(w, &rec)) return false;
     for (uint32_t i = 0; fvm_reg_value_at(w->r, node, i, &value); i++) {
         struct fvm_reg_record v = {.op = value.deleted ? FVM_REG_OP_UNSET_MARK : FVM_REG_OP_SET,
-                                   .flags = value.deleted ? FVM_REG_BASE : 0,
+                                   .flags = value.deleted || value.base_name ? FVM_REG_BASE : 0,
                                    .path = path,
                                    .name = value.name,
                                    .type = value.type,

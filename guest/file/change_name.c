@@ -228,7 +228,7 @@ static NTSTATUS link_object(HANDLE handle, bool is_private, struct file_name *fr
         handle = own;
     }
     status = file_attr_private(to, NULL, &attr)
-                 ? file_rename_handle(handle, &attr.text, replace, FI_LINK)
+                 ? file_rename_handle(handle, &attr.text, true, FI_LINK)
                  : ST_OBJECT_NAME_INVALID;
     if (own) file_real.close(own);
     if (status) return status;

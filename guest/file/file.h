@@ -32,6 +32,8 @@ struct file_real {
     NTSTATUS(NTAPI *create_section)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, LARGE_INTEGER *,
                                     ULONG, ULONG, HANDLE);
     NTSTATUS(NTAPI *query_volume)(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
+    NTSTATUS(NTAPI *notify)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG,
+                            ULONG, BOOLEAN);
     NTSTATUS(NTAPI *close)(HANDLE);
     NTSTATUS(NTAPI *duplicate)(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
     NTSTATUS(NTAPI *query_object)(HANDLE, ULONG, void *, ULONG, ULONG *);
@@ -177,6 +179,7 @@ struct file_handle {
     bool delete_on_close; /* look whether the private file is gone when this is closed */
     bool delete_base;     /* what the VM sees of the base here is deleted when this is closed */
     bool delete_for_good; /* ... and that cannot be taken back (FILE_DELETE_ON_CLOSE) */
+    bool registered;      /* a watch of this directory stands in the register (watch.c) */
     uint32_t note;        /* id in the table of open files (opens.c), or 0 */
     HANDLE replacement;   /* what calls on the handle are made on instead (stale.c) */
     struct file_listing *listing;
@@ -272,6 +275,8 @@ NTSTATUS NTAPI file_hook_create_section(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES
 NTSTATUS NTAPI file_hook_query_volume(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, ULONG);
 NTSTATUS NTAPI file_hook_query_object(HANDLE, ULONG, void *, ULONG, ULONG *);
 NTSTATUS NTAPI file_hook_query_memory(HANDLE, const void *, ULONG, void *, SIZE_T, SIZE_T *);
+NTSTATUS NTAPI file_hook_notify(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG,
+                                ULONG, BOOLEAN);
 NTSTATUS NTAPI file_hook_close(HANDLE);
 NTSTATUS NTAPI file_hook_duplicate(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
 NTSTATUS NTAPI file_hook_suspend_thread(HANDLE, ULONG *);

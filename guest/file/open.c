@@ -178,8 +178,9 @@ static NTSTATUS make_private(const struct call *c, struct file_name *name)
     NTSTATUS status = file_make_parent(name);
     if (status) return status;
     file_spell_target(name, false);
-    /* what a killed process left behind without a record does not exist */
-    if (c->disposition == FILE_CREATE && file_private_exists(name)) file_delete_private(name);
+    /* What lies there without a record does not exist: a killed process left it behind, or it
+     * stands in for what the host changes in the base (launcher/watch.c). */
+    if (file_private_exists(name)) file_delete_private(name);
     if (!file_attr_private(name, c->attr, &attr)) return ST_OBJECT_NAME_INVALID;
     status = real_create(c, &attr.attr);
     if (status) {

@@ -161,6 +161,8 @@ static NTSTATUS make_folder(struct file_name *name)
             return status; /* under its true name it has a folder already */
         }
         if (!status && !file_attr_private(name, NULL, &attr)) status = ST_OBJECT_NAME_INVALID;
+        if (!status && file_private_is_file(name)) status = file_delete_private(name);
+        if (!status && !file_attr_private(name, NULL, &attr)) status = ST_OBJECT_NAME_INVALID;
         if (!status)
             status = file_real.create(&folder, FILE_WRITE_ATTRIBUTES | SYNCHRONIZE, &attr.attr, &io,
                                       NULL, 0, FILE_SHARE_ALL, FILE_OPEN_IF,

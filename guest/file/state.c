@@ -22,6 +22,7 @@ const struct guest_hook guest_file_hooks[] = {
     HOOK(NtUnlockFile, unlock_range),
     HOOK(NtCreateSection, create_section),
     HOOK(NtQueryVolumeInformationFile, query_volume),
+    HOOK(NtNotifyChangeDirectoryFile, notify),
     HOOK(NtClose, close),
     HOOK(NtDuplicateObject, duplicate),
     HOOK(NtQueryObject, query_object),

@@ -52,3 +52,60 @@ void file_act_out_deletion(struct file_name *name, bool directory)
     }
     file_delete_private(name);
 }
+
+/* Adds the directory to the register: two lengths and two paths, its place in the base and its
+ * view path. */
+static void enter_register(struct file_name *name)
+{
+    static const fvm_wchar leaf[] = {'\\', 'w', 'a', 't', 'c', 'h', 'e', 's'};
+    uint32_t len = guest_shared->workspace.len, bytes;
+    uint32_t head[2] = {name->look.base_len, name->look.canon_len};
+    uint8_t *record = guest_alloc(sizeof head + (head[0] + head[1]) * sizeof(WCHAR));
+    fvm_wchar *path = name->input;
+    FILE_STANDARD_INFORMATION info;
+    LARGE_INTEGER end;
+    OBJECT_ATTRIBUTES attr;
+    IO_STATUS_BLOCK io;
+    HANDLE file;
+
+    if (!record) return;
+    bytes = sizeof head + (head[0] + head[1]) * sizeof(WCHAR);
+    memcpy(record, head, sizeof head);
+    memcpy(record + sizeof head, name->look.base, head[0] * sizeof(WCHAR));
+    memcpy(record + sizeof head + head[0] * sizeof(WCHAR), name->look.canon,
+           head[1] * sizeof(WCHAR));
+    memcpy(path, guest_shared->workspace.text, len * sizeof(WCHAR));
+    memcpy(path + len, leaf, sizeof leaf);
+    len += sizeof leaf / sizeof *leaf;
+    UNICODE_STRING text = {(USHORT)(len * 2), (USHORT)(len * 2), (WCHAR *)path};
+    InitializeObjectAttributes(&attr, &text, 0, NULL, NULL);
+    file_lock();
+    if (!file_real.create(&file, GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, &attr, &io, NULL, 0,
+                          FILE_SHARE_ALL, FILE_OPEN_IF,
+                          FILE_SYNCHRONOUS_IO_NONALERT | FILE_NON_DIRECTORY_FILE, NULL, 0)) {
+        if (!file_real.query_information(file, &io, &info, sizeof info, FI_STANDARD)) {
+            end = info.EndOfFile;
+            NtWriteFile(file, NULL, NULL, NULL, &io, record, bytes, &end, NULL);
+        }
+        file_real.close(file);
+    }
+    file_unlock();
+    guest_free(record);
+}
+
+NTSTATUS NTAPI file_hook_notify(HANDLE handle, HANDLE event, void *apc, void *context,
+                                IO_STATUS_BLOCK *io, void *buffer, ULONG length, ULONG filter,
+                                BOOLEAN subtree)
+{
+    struct file_handle *h = file_handle_get(handle);
+    struct file_name name;
+
+    guest_late_init();
+    if (h && !h->registered && file_resolve_view((struct fvm_wstr){h->view, h->view_len}, &name)) {
+        h->registered = true;
+        if (name.look.verdict == FVM_MERGED) enter_register(&name);
+        file_name_free(&name);
+    }
+    file_handle_release(h);
+    return file_real.notify(handle, event, apc, context, io, buffer, length, filter, subtree);
+}

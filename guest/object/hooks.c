@@ -34,7 +34,7 @@ OPEN_HOOK(link, OBJECT_LINK)
 #define CREATE(handle, attr, call)                                                                 \
     do {                                                                                           \
         struct object_name n;                                                                      \
-        NTSTATUS status = object_begin(&n, attr, false);                                           \
+        NTSTATUS status = object_begin_new(&n, attr, false);                                           \
         if (status) return fail(handle, status);                                                   \
         do                                                                                         \
             status = object_real.call;                                                             \
@@ -131,7 +131,7 @@ static NTSTATUS NTAPI hook_create_link(HANDLE *handle, ACCESS_MASK access,
     struct object_name n;
     UNICODE_STRING program, own, *use = target;
     fvm_wchar *scratch;
-    NTSTATUS status = object_begin(&n, attr, true);
+    NTSTATUS status = object_begin_new(&n, attr, true);
 
     if (status) return fail(handle, status);
     scratch = guest_scratch_get();
@@ -190,7 +190,7 @@ NTSTATUS guest_create_section(guest_create_section_fn real, HANDLE *handle, ACCE
                               ULONG flags, HANDLE file)
 {
     struct object_name n;
-    NTSTATUS status = object_begin(&n, attr, false);
+    NTSTATUS status = object_begin_new(&n, attr, false);
 
     if (status) return fail(handle, status);
     do

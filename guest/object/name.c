@@ -35,8 +35,9 @@ static void set_name(struct object_name *n, const fvm_wchar *text, uint32_t len)
     n->use = &n->attr;
 }
 
-/* The name of a handle's object, as the VM sees it, to dst. False when it has none. */
-static bool handle_view(HANDLE handle, fvm_wchar *dst, uint32_t *len)
+/* The name of a handle's object, as the VM sees it, to dst; own: it lies in the VM's own tree.
+ * False when it cannot be asked. */
+static bool handle_view(HANDLE handle, fvm_wchar *dst, uint32_t *len, bool *own)
 {
     UNICODE_STRING *info = guest_scratch_get();
     bool found = false;
@@ -46,6 +47,7 @@ static bool handle_view(HANDLE handle, fvm_wchar *dst, uint32_t *len)
         struct fvm_wstr real = {(fvm_wchar *)info->Buffer, info->Length / (uint32_t)sizeof(WCHAR)};
 
         *len = fvm_ipc_to_view(object_vm_id(), real, dst, OBJECT_NAME_CAP);
+        *own = *len != 0;
         if (!*len && real.len < OBJECT_NAME_CAP) {
             memcpy(dst, real.ptr, real.len * sizeof(*dst));
             *len = real.len; /* 0: the root of all, or an object without a name */
@@ -71,13 +73,13 @@ static bool is_directory(HANDLE handle)
 
 /* A name relative to a directory becomes absolute. False: it is none that can be, or needs no
  * closer look. */
-static bool make_absolute(struct object_name *n, HANDLE root, uint32_t *len)
+static bool make_absolute(struct object_name *n, HANDLE root, uint32_t *len, bool *own)
 {
     fvm_wchar *full = spare(n);
     uint32_t at;
 
     if (*len && input(n)[0] == '\\') return false;
-    if (!is_directory(root) || !handle_view(root, full, &at)) return false;
+    if (!is_directory(root) || !handle_view(root, full, &at, own)) return false;
     if (at + 1 + *len > OBJECT_NAME_CAP) return false;
     full[at++] = '\\';
     memcpy(full + at, input(n), *len * sizeof(*full));
@@ -132,6 +134,7 @@ static bool follow_link(struct object_name *n, uint32_t private_len, bool link_i
         if (i == private_len && link_itself) break;
         uint32_t target = link_target(n, i, spare(n)), rest = private_len - i;
         if (!target) continue;
+        if (target == 1 && rest) target = 0; /* a link to the root: rest begins with a backslash */
         if (target + rest > OBJECT_NAME_CAP) return false;
         memcpy(spare(n) + target, name + i, rest * sizeof(*name));
         *len = target + rest;
@@ -173,11 +176,12 @@ static NTSTATUS use_directory(struct object_name *n, const struct fvm_ipc_name *
 static NTSTATUS translate(struct object_name *n, uint32_t len, bool link_itself)
 {
     bool fold = n->attr.Attributes & OBJ_CASE_INSENSITIVE, strict = guest_shared->ipc_strict;
-    bool relative = n->attr.RootDirectory != NULL, moved = false;
+    bool relative = n->attr.RootDirectory != NULL, moved = false, own = false;
     struct fvm_ipc_name out;
     enum fvm_ipc_kind kind;
 
-    if (relative && !make_absolute(n, n->attr.RootDirectory, &len)) return STATUS_SUCCESS;
+    if (relative && !make_absolute(n, n->attr.RootDirectory, &len, &own))
+        return STATUS_SUCCESS;
     for (uint32_t links = 0;; links++) {
         out = (struct fvm_ipc_name){.dst = private_name(n), .cap = NAME_MAX};
         kind = fvm_ipc_to_private(object_vm_id(), (struct fvm_wstr){input(n), len}, fold, &out);
@@ -189,13 +193,15 @@ static NTSTATUS translate(struct object_name *n, uint32_t len, bool link_itself)
     switch (kind) {
     case FVM_IPC_NOT:
     case FVM_IPC_DEVICE:
+        /* never the program's own name, which is one inside of the VM's tree */
+        if (moved) set_name(n, input(n), len);
         break;
     case FVM_IPC_LONG:
-        if (relative && !moved) break;
+        if (own && !moved) break;
         n->program = NULL;
         return use_directory(n, &out);
     case FVM_IPC_OBJECT:
-        if (!relative || moved) set_name(n, out.dst, out.len);
+        if (!own || moved) set_name(n, out.dst, out.len);
         break;
     case FVM_IPC_PIPE:
     case FVM_IPC_MAILSLOT:
@@ -239,6 +245,31 @@ NTSTATUS object_begin(struct object_name *n, const OBJECT_ATTRIBUTES *attr, bool
     status = translate(n, name.Length / (uint32_t)sizeof(WCHAR), link_itself);
     if (status) object_end(n);
     return status;
+}
+
+NTSTATUS object_begin_new(struct object_name *n, const OBJECT_ATTRIBUTES *attr, bool link_itself)
+{
+    NTSTATUS status = object_begin(n, attr, link_itself);
+    OBJECT_ATTRIBUTES own = n->attr;
+    UNICODE_STRING own_name = n->text;
+    HANDLE handle;
+
+    if (status || !n->outside) return status;
+    /* where the host has a directory or link of this name, it says that the name is taken */
+    const OBJECT_ATTRIBUTES *host = object_host_name(n);
+    if (!object_real.open[OBJECT_DIRECTORY](&handle, DIRECTORY_TRAVERSE, host) ||
+        !object_real.open[OBJECT_LINK](&handle, LINK_QUERY, host)) {
+        object_real.close(handle);
+        guest_shared->ipc_strict = 1; /* it may be opened by this */
+        n->outside = false;
+        n->use = host;
+        return STATUS_SUCCESS;
+    }
+    n->text = own_name;
+    n->attr = own;
+    n->attr.ObjectName = &n->text;
+    n->use = &n->attr;
+    return STATUS_SUCCESS;
 }
 
 void object_end(struct object_name *n)

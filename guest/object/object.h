@@ -51,6 +51,8 @@ struct object_name {
 /* Prepares the call's name. link_itself: the last component is not followed when it is a link.
  * Ends with object_end(), unless a status is returned, which is the call's. */
 NTSTATUS object_begin(struct object_name *n, const OBJECT_ATTRIBUTES *attr, bool link_itself);
+/* The same for calls that make objects: a name that the host itself has used stays its. */
+NTSTATUS object_begin_new(struct object_name *n, const OBJECT_ATTRIBUTES *attr, bool link_itself);
 void object_end(struct object_name *n);
 /* After the host answered a creation: true when it is to be tried once more, with the
  * directories of the VM's own tree that it needs. */

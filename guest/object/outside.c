@@ -52,10 +52,20 @@ static NTSTATUS open_host(enum object_type type, HANDLE *handle, ACCESS_MASK acc
     OBJECT_ATTRIBUTES own = n->attr;
     UNICODE_STRING own_name = n->text;
 
-    if (!rights) return missing;
     /* before the handle is there: from now on relative names are looked at */
     if (type == OBJECT_DIRECTORY) guest_shared->ipc_strict = 1;
-    NTSTATUS status = object_real.open[type](handle, rights, object_host_name(n));
+    NTSTATUS status;
+    if (rights) {
+        status = object_real.open[type](handle, rights, object_host_name(n));
+    } else {
+        /* the host's error for a name that is not there; what is there does not show */
+        HANDLE hidden;
+        status = object_real.open[type](&hidden, READ_CONTROL, object_host_name(n));
+        if (!status) {
+            object_real.close(hidden);
+            status = missing;
+        }
+    }
     n->text = own_name;
     n->attr = own;
     n->attr.ObjectName = &n->text;

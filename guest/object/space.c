@@ -36,10 +36,9 @@ static NTSTATUS make_link(const char *part, const char *target_part)
     NTSTATUS status = name_part(part, buffer, 128, &name);
 
     if (!status) status = name_part(target_part, target_buffer, 128, &target);
-    /* "open if there" would follow the link and find a directory */
-    InitializeObjectAttributes(&attr, &name, 0, NULL, NULL);
+    /* without "open the link itself", "open if there" would find the directory behind it */
+    InitializeObjectAttributes(&attr, &name, OBJ_OPENIF | OBJ_OPENLINK, NULL, NULL);
     if (!status) status = object_real.create_link(&handle, 1, &attr, &target);
-    if (status == GUEST_STATUS(0xc0000035) /* name collision */) status = object_real.open[OBJECT_LINK](&handle, 1, &attr);
     return status < 0 ? status : STATUS_SUCCESS;
 }
 

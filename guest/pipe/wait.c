@@ -19,7 +19,7 @@ NTSTATUS guest_pipe_wait(guest_control_fn real, HANDLE file, HANDLE event, void 
     /* what is malformed is for the host to refuse */
     if (in_size >= sizeof(*own)) own = guest_scratch_get();
     if (!own || in_size > room / 2 || !guest_read(own, in, head) ||
-        own->name_length > in_size - head) {
+        !own->name_length || own->name_length > in_size - head) {
         guest_scratch_put(own);
         return real(file, event, apc, context, io, GUEST_FSCTL_PIPE_WAIT, (void *)(uintptr_t)in,
                     in_size, out, out_size);

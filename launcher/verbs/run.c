@@ -13,6 +13,7 @@
 #include "child.h"
 #include "home.h"
 #include "runtime.h"
+#include "watch.h"
 #include "util.h"
 #include "vm.h"
 #include "wine.h"
@@ -186,7 +187,9 @@ static int run_in(struct request *r, struct vm *vm, const struct base *base, str
     wine_environment(&r->wine, base->dir);
     if (runtime_enter(vm, base, &shared, err)) return -1;
     int code = wine_warm_up(&r->wine, base->dir, err);
-    if (!code) code = start(r, shared, err);
+    struct watch *watch = code ? NULL : watch_start(vm, base, shared, err);
+    if (!code) code = watch ? start(r, shared, err) : -1;
+    watch_stop(watch);
     free(shared);
     runtime_leave(vm, r->remove);
     return code;

@@ -123,8 +123,7 @@ static void change(struct fvm_index *ix, const uint8_t d[4])
         if (!same && (fvm_path_below(q, p) || fvm_path_below(p, q))) return;
         if (!same && visible(ix, q) && is_directory(ix, q)) return;
         record(ix, FVM_LOG_RENAME,
-               (is_directory(ix, p) ? FVM_LOG_DIRECTORY : 0) |
-                   (base_at(ix, q) ? FVM_LOG_BASE : 0),
+               (is_directory(ix, p) ? FVM_LOG_DIRECTORY : 0) | (base_at(ix, q) ? FVM_LOG_BASE : 0),
                p, q);
         break;
     }
@@ -160,8 +159,7 @@ static void check(const struct fvm_index *ix, unsigned first, unsigned stride,
         }
         if (f.look.verdict == FVM_PASS)
             HOLDS(fvm_name_equal(f.base, f.look.base_len, canon.ptr, canon.len));
-        if (f.look.verdict == FVM_PRIVATE || f.look.verdict == FVM_ABSENT)
-            HOLDS(!f.look.base_len);
+        if (f.look.verdict == FVM_PRIVATE || f.look.verdict == FVM_ABSENT) HOLDS(!f.look.base_len);
         uint32_t parent = fvm_path_parent(canon);
         if (parent && f.look.verdict != FVM_NO_PATH && f.look.verdict != FVM_ABSENT)
             HOLDS(visible(ix, (struct fvm_wstr){canon.ptr, parent}));

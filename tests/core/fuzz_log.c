@@ -58,7 +58,8 @@ static void check_tree(const struct fvm_index *ix)
             if (next) break;
             int n = fvm_index_path(ix, node, path, FVM_PATH_MAX);
             if (n < 0) return; /* deeper than paths can be */
-            uint32_t at = root, pos = 0, end = fvm_path_parent((struct fvm_wstr){path, (uint32_t)n});
+            uint32_t at = root, pos = 0;
+            uint32_t end = fvm_path_parent((struct fvm_wstr){path, (uint32_t)n});
             while (pos < end) {
                 uint32_t start = pos;
                 while (pos < end && path[pos] != '\\')

@@ -22,8 +22,12 @@ static void check_conversion(struct fvm_wstr s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct fvm_wstr prefixes[] = {
-        {u"", 0},           {u"\\??\\", 4},          {u"\\??\\C:\\", 7},
-        {u"\\??\\unix\\", 9}, {u"\\DosDevices\\z:\\", 15}, {u"\\??\\unix\\ws\\fs\\C\\", 17},
+        {u"", 0},
+        {u"\\??\\", 4},
+        {u"\\??\\C:\\", 7},
+        {u"\\??\\unix\\", 9},
+        {u"\\DosDevices\\z:\\", 15},
+        {u"\\??\\unix\\ws\\fs\\C\\", 17},
     };
     static uint64_t block[(1 << 20) / 8];
     static fvm_wchar name[16 + 8192], view[FVM_PATH_MAX], nt[FVM_PATH_MAX + 64];

@@ -92,8 +92,7 @@ static int any_change(void)
     case 4:
         return fvm_index_rename(ix, name(a), name(b), rnd(2), rnd(2));
     case 5:
-        return fvm_index_set_alias(ix, wide(rnd(2) ? "Y:\\alias" : "Y:\\b\\c\\d"), name(a),
-                                   rnd(2));
+        return fvm_index_set_alias(ix, wide(rnd(2) ? "Y:\\alias" : "Y:\\b\\c\\d"), name(a), rnd(2));
     case 6:
         return fvm_index_forget(ix, rnd(20) ? name(a) : wide("C:\\d1"));
     default:

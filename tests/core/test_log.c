@@ -52,10 +52,20 @@ static int make_log(void **state)
 }
 
 static const char *const paths[] = {
-    "C:",           "C:\\new",      "C:\\new\\file",   "C:\\data",       "C:\\data\\changed",
-    "C:\\data\\deleted", "C:\\data\\file2", "C:\\moved", "C:\\moved\\deleted",
-    "C:\\moved\\other", "C:\\elsewhere\\deeper\\changed", "C:\\elsewhere\\deeper\\x",
-    "Z:\\home\\u\\c\\data", "C:\\other",
+    "C:",
+    "C:\\new",
+    "C:\\new\\file",
+    "C:\\data",
+    "C:\\data\\changed",
+    "C:\\data\\deleted",
+    "C:\\data\\file2",
+    "C:\\moved",
+    "C:\\moved\\deleted",
+    "C:\\moved\\other",
+    "C:\\elsewhere\\deeper\\changed",
+    "C:\\elsewhere\\deeper\\x",
+    "Z:\\home\\u\\c\\data",
+    "C:\\other",
 };
 
 /* What an index says about all the paths, as text. */
@@ -237,7 +247,7 @@ static void headers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cut_anywhere), cmocka_unit_test(garbage_behind),
+        cmocka_unit_test(cut_anywhere),  cmocka_unit_test(garbage_behind),
         cmocka_unit_test(flip_anything), cmocka_unit_test(round_trip),
         cmocka_unit_test(headers),
     };

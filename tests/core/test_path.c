@@ -88,8 +88,7 @@ static void from_nt(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct fvm_path out = room(40000);
-        enum fvm_path_kind kind =
-            fvm_path_from_nt(wide(names[i].nt), names[i].flags & Z, &out);
+        enum fvm_path_kind kind = fvm_path_from_nt(wide(names[i].nt), names[i].flags & Z, &out);
         if (kind != names[i].kind) fail_msg("%s: kind %d", names[i].nt, kind);
         if (kind != FVM_PATH_FILE) continue;
         assert_string_equal(narrow(buffer, out.len), names[i].view);
@@ -103,9 +102,12 @@ static void units(void **state)
     (void)state;
     /* any unit above the controls is a name's: unpaired surrogates, NUL is not */
     struct fvm_path out = room(40000);
-    assert_int_equal(fvm_path_from_nt(S(u"\\??\\C:\\a\xd800" u"b\xdc00"), false, &out),
+    assert_int_equal(fvm_path_from_nt(S(u"\\??\\C:\\a\xd800"
+                                        u"b\xdc00"),
+                                      false, &out),
                      FVM_PATH_FILE);
-    assert_true(same16((struct fvm_wstr){buffer, out.len}, S(u"C:\\a\xd800" u"b\xdc00")));
+    assert_true(same16((struct fvm_wstr){buffer, out.len}, S(u"C:\\a\xd800"
+                                                             u"b\xdc00")));
     assert_int_equal(fvm_path_from_nt(S(u"\\??\\C:\\a\0b"), false, &out), FVM_PATH_BAD);
     assert_int_equal(fvm_path_from_nt(S(u"\\??\\unix\\a\0b"), false, &out), FVM_PATH_BAD);
     /* the folded forms of "unix" alone count, not what looks like it */
@@ -215,8 +217,7 @@ static void short_name(void **state)
         struct fvm_wstr want = {short_names[i].short_name, length16(short_names[i].short_name)};
         uint32_t n = fvm_short_name(name, dst);
         assert_true(n <= 12);
-        if (!same16((struct fvm_wstr){dst, n}, want))
-            fail_msg("row %zu: %s", i, narrow(dst, n));
+        if (!same16((struct fvm_wstr){dst, n}, want)) fail_msg("row %zu: %s", i, narrow(dst, n));
     }
     assert_int_equal(fvm_short_name((struct fvm_wstr){NULL, 0}, dst), 0);
 }
@@ -224,8 +225,8 @@ static void short_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_nt), cmocka_unit_test(units),     cmocka_unit_test(lengths),
-        cmocka_unit_test(append),  cmocka_unit_test(to_real),   cmocka_unit_test(parts),
+        cmocka_unit_test(from_nt),    cmocka_unit_test(units),   cmocka_unit_test(lengths),
+        cmocka_unit_test(append),     cmocka_unit_test(to_real), cmocka_unit_test(parts),
         cmocka_unit_test(short_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

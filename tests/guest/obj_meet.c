@@ -138,14 +138,19 @@ static DWORD make_pipe(void)
     HANDLE first = make_instance(L"\\\\.\\pipe\\" N L"pipe");
     DWORD error = win(first);
 
-    if (!error) error = win(CreateThread(NULL, 0, serve, (void *)L"\\\\.\\pipe\\" N L"echo", 0, NULL));
+    for (int i = 0; i < 3 && !error; i++)
+        error = win(CreateThread(NULL, 0, serve, (void *)L"\\\\.\\pipe\\" N L"echo", 0, NULL));
     return error;
 }
 
 static DWORD meet_pipe(void)
 {
-    return win(CreateFileW(L"\\\\.\\pipe\\" N L"echo", GENERIC_READ | GENERIC_WRITE, 0, NULL,
-                           OPEN_EXISTING, 0, NULL));
+    HANDLE pipe = CreateFileW(L"\\\\.\\pipe\\" N L"echo", GENERIC_READ | GENERIC_WRITE, 0, NULL,
+                              OPEN_EXISTING, 0, NULL);
+    DWORD error = win(pipe);
+
+    if (!error) CloseHandle(pipe);
+    return error;
 }
 
 static DWORD nothing(void) { return 0; }
@@ -156,7 +161,7 @@ static DWORD meet_pipe_call(void)
     DWORD n;
 
     if (!CallNamedPipeW(L"\\\\.\\pipe\\" N L"echo", (void *)"hello", 5, answer, sizeof answer, &n,
-                        NMPWAIT_WAIT_FOREVER))
+                        5000))
         return GetLastError();
     return n == 5 && !memcmp(answer, "hello", 5) ? 0 : ERROR_BAD_PIPE;
 }

@@ -156,6 +156,7 @@ static void bad_names(void)
         t_say("%lu bytes: %s", bytes, t_status(status));
         if (status) continue;
         t_say("  open: %s", t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, &attr)));
+        NtClose(h);
         t_say("  in the same place: %s",
               t_status(NtCreateEvent(&h, EVENT_ALL_ACCESS, &attr, 0, FALSE)));
         NtClose(made);

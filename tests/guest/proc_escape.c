@@ -80,8 +80,8 @@ static void put(const char *path, const char *text)
 
 int main(int argc, char **argv)
 {
-    spawn_fn spawn = (spawn_fn)(void *)GetProcAddress(GetModuleHandleA("ntdll.dll"),
-                                                      "__wine_unix_spawnvp");
+    spawn_fn spawn =
+        (spawn_fn)(void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "__wine_unix_spawnvp");
     char line[MAX_PATH * 3];
 
     t_begin(argc, argv);

@@ -23,9 +23,8 @@ static DWORD one_round(const char *self)
         return GetLastError();
     for (; count < THREADS; count++) {
         /* one address in all processes; ends at once */
-        threads[count] =
-            CreateRemoteThread(info.hProcess, NULL, 0,
-                               (LPTHREAD_START_ROUTINE)(void *)GetTickCount, NULL, 0, NULL);
+        threads[count] = CreateRemoteThread(
+            info.hProcess, NULL, 0, (LPTHREAD_START_ROUTINE)(void *)GetTickCount, NULL, 0, NULL);
         if (!threads[count]) break;
         if (count == THREADS / 2) ResumeThread(info.hThread);
     }
@@ -48,8 +47,8 @@ int main(int argc, char **argv)
 
     if (argc > 1) {
         /* something that needs the guest: a file that only the VM has would do, an open will */
-        HANDLE file = CreateFileA(argv[0], GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0,
-                                  NULL);
+        HANDLE file =
+            CreateFileA(argv[0], GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL);
 
         return file != INVALID_HANDLE_VALUE ? 7 : 8;
     }

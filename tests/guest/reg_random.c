@@ -2,7 +2,7 @@
  * run natively and in a VM over the same content, the transcripts must be equal.
  *
  *   reg_random KEY fill SEED          makes content: what the base of the VM has
- *   reg_random KEY run SEED COUNT     COUNT random calls
+ *   reg_random KEY run SEED COUNT [tree]  COUNT random calls; after each, a hash of all
  *   reg_random KEY dump               all there is
  *   reg_random KEY clear              deletes the key with all below it
  *
@@ -40,6 +40,7 @@ static HANDLE handles[HANDLES];
 static uint8_t buffer[BUFFER], data[BUFFER];
 static uint64_t state;
 static unsigned long step;
+static bool volatiles; /* with an odd seed: they end with the VM's run */
 
 static uint32_t rnd(uint32_t n)
 {
@@ -187,8 +188,8 @@ static void do_create(void)
         puts(" none");
         return;
     }
-    if (!rnd(12)) options |= REG_OPTION_VOLATILE;
-    if (!rnd(15)) options |= CREATE_LINK;
+    if (!rnd(12) && volatiles) options |= REG_OPTION_VOLATILE;
+    if (!rnd(15) && (base || u.Length / 2 > wcslen(root) + 10)) options |= CREATE_LINK;
     ACCESS_MASK access = access_mask();
     /* the host takes the class away from a key of the base that is opened so: see
      * docs/compatibility.md; the content made by "fill" has no classes */
@@ -199,7 +200,7 @@ static void do_create(void)
         UNICODE_STRING value = text(L"SymbolicLinkValue");
         swprintf(full, 2048, L"\\Registry\\%ls\\%ls", root, path());
         status = NtSetValueKey(handle, &value, 0, REG_LINK, full, (ULONG)wcslen(full) * 2);
-        printf("  link -> %lx\n", status);
+        printf("  link to %s -> %lx\n", shown(wcsrchr(full, L'R')), status);
     }
     replace(at, handle == (HANDLE)1 ? NULL : handle);
 }
@@ -329,6 +330,7 @@ static void do_walk(void)
             status = NtEnumerateKey(key, i, 1, buffer, BUFFER, &used);
         if (status) break;
         sum = sum * 31 + hash(buffer + (values ? 0 : 8), used - (values ? 0 : 8));
+        if (getenv("REG_TRACE")) printf(" %lu:%lu:%x", i, used, sum);
         if (!deletes || rnd(3)) continue;
         if (values) {
             ULONG len = ((ULONG *)buffer)[4];
@@ -356,7 +358,10 @@ static void do_delete_key(void) { printf(" -> %lx\n", NtDeleteKey(*slot())); }
 
 static void do_rename(void)
 {
-    const WCHAR *n = rnd(30) ? name() : path();
+    /* Only to a place in front of all others: renaming a key to the place just before its next
+     * sibling makes the host's server lose that one and crash later. */
+    WCHAR n[64];
+    swprintf(n, 64, rnd(12) ? L"!%05lu" : L"x\\%lu", 99999 - step % 100000);
     UNICODE_STRING u = text(n);
     NTSTATUS status = NtRenameKey(*slot(), &u);
     printf(" %s -> %lx\n", shown(n), status);
@@ -424,7 +429,7 @@ static HANDLE open_root(bool create)
 
     swprintf(full, 600, L"\\Registry\\%ls", root);
     UNICODE_STRING u = text(full);
-    InitializeObjectAttributes(&attr, &u, OBJ_CASE_INSENSITIVE, NULL, NULL);
+    InitializeObjectAttributes(&attr, &u, OBJ_CASE_INSENSITIVE | OPEN_LINK, NULL, NULL);
     NTSTATUS status = create ? NtCreateKey(&handle, KEY_ALL_ACCESS, &attr, 0, NULL, 0, NULL)
                              : NtOpenKey(&handle, KEY_ALL_ACCESS, &attr);
     if (status) printf("root -> %lx\n", status);
@@ -487,6 +492,30 @@ static void dump(HANDLE key, int depth)
     }
 }
 
+/* All there is, as one number: to find the call after which it differs. */
+static uint32_t tree_hash(HANDLE key)
+{
+    ULONG used;
+    uint32_t sum = 0;
+
+    for (ULONG i = 0; !NtEnumerateValueKey(key, i, 1, buffer, BUFFER, &used); i++)
+        sum = sum * 31 + hash(buffer, used);
+    for (ULONG i = 0; !NtEnumerateKey(key, i, 1, buffer, BUFFER, &used); i++) {
+        ULONG len = ((ULONG *)buffer)[5];
+        WCHAR child_name[300];
+        OBJECT_ATTRIBUTES attr;
+        HANDLE child;
+        memcpy(child_name, buffer + 24, len);
+        UNICODE_STRING u = {(USHORT)len, (USHORT)len, child_name};
+        sum = sum * 31 + hash(buffer + 8, used - 8);
+        InitializeObjectAttributes(&attr, &u, OBJ_CASE_INSENSITIVE | OPEN_LINK, key, NULL);
+        if (NtOpenKeyEx(&child, KEY_READ, &attr, 0)) continue;
+        sum = sum * 31 + tree_hash(child);
+        NtClose(child);
+    }
+    return sum;
+}
+
 static void clear(HANDLE key)
 {
     ULONG used;
@@ -516,15 +545,23 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     swprintf(root, 512, L"%hs", argv[1]);
-    state = argc > 3 ? strtoull(argv[3], NULL, 10) * 7919 + 1 : 1;
-    HANDLE key = open_root(!strcmp(argv[2], "fill"));
-    if (!strcmp(argv[2], "fill") && key) {
+    state = argc > 3 ? strtoull(argv[3], NULL, 10) * 7919 : 1;
+    volatiles = state & 1;
+    bool runs = !strcmp(argv[2], "run"), fills = !strcmp(argv[2], "fill");
+    /* the calls know the key below KEY, which they may rename and delete, too */
+    HANDLE key = open_root(fills);
+    if (runs || fills) {
+        wcscat(root, L"\\Top");
+        if (key) NtClose(key);
+        key = open_root(true);
+    }
+    if (fills && key) {
         fill(key, 4);
     } else if (!strcmp(argv[2], "dump") && key) {
         dump(key, 0);
     } else if (!strcmp(argv[2], "clear") && key) {
         clear(key);
-    } else if (!strcmp(argv[2], "run") && argc > 4) {
+    } else if (runs && argc > 4) {
         handles[0] = key;
         for (size_t i = 0; i < CALLS; i++)
             total += calls[i].weight;
@@ -537,7 +574,12 @@ int main(int argc, char **argv)
             if (!handles[0]) handles[0] = open_root(true);
             printf("%lu %s", step, calls[i].name);
             calls[i].fn();
-            if (argc > 5) fflush(stdout);
+            if (argc > 5) { /* for the search of a difference */
+                HANDLE all = open_root(false);
+                printf("  tree %x\n", all ? tree_hash(all) : 0);
+                if (all) NtClose(all);
+                fflush(stdout);
+            }
         }
     }
     fflush(stdout);

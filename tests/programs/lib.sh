@@ -16,9 +16,10 @@ package() {
 # copy_base: from here on the test has a copy of the base to itself: it may put programs
 # there, stop its Windows, and compare every byte.
 copy_base() {
-    # what its Windows has in memory alone must be in the copy, too
-    mkdir "$scratch/own" && cp -a --reflink=auto "$FVM_BASE/." "$scratch/own/" ||
-        { echo "no room for a copy of the base in $scratch" >&2; exit 1; }
+    if ! mkdir "$scratch/own" || ! cp -a --reflink=auto "$FVM_BASE/." "$scratch/own/"; then
+        echo "no room for a copy of the base in $scratch" >&2
+        exit 1
+    fi
     export FVM_BASE=$scratch/own
     base_drive=$FVM_BASE/drive_c
 }

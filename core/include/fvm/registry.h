@@ -133,6 +133,7 @@ struct fvm_reg_value {
     struct fvm_wstr name;
     uint32_t type;
     bool deleted; /* the base's value is not seen */
+    bool base_name; /* it has taken the place of the base's, whose spelling of the name holds */
     const void *data;
     uint32_t size; /* bytes */
 };

@@ -18,7 +18,8 @@ enum fvm_reg_op {
     FVM_REG_OP_CREATE = 1, /* path, name: class, type: serial; flags: VOLATILE, LINK, CLASS */
     FVM_REG_OP_DELETE,     /* path */
     FVM_REG_OP_RENAME,     /* path, name: the new last component */
-    FVM_REG_OP_SET,        /* path, name, type, data; time 0: the key's time stays */
+    FVM_REG_OP_SET,        /* path, name, type, data; time 0: the key's time stays; flags BASE: the
+                            * name is spelled as the base's value that is replaced */
     FVM_REG_OP_UNSET,      /* path, name; flags BASE: the base has such a value */
     FVM_REG_OP_CLASS,      /* path, name: class */
     FVM_REG_OP_NODE,       /* path, name: class, type: serial, data: origin; flags, time as they are */
