@@ -121,6 +121,14 @@ static int fill_guarded(char *block, uint64_t size, uint64_t reg_size, const str
     return rc;
 }
 
+/* The register of watched directories (watch.c) is one run's. */
+static void forget_watches(const struct vm *vm)
+{
+    char *watches = xasprintf("%s/watches", vm->dir);
+    unlink(watches);
+    free(watches);
+}
+
 /* Makes the block's file aside and moves it into place. */
 static int build(const struct vm *vm, const struct base *base, const char *shared, struct err **err)
 {
@@ -236,6 +244,7 @@ int runtime_leave(struct vm *vm, bool keep)
     if (last) {
         /* a mark that stays makes the next start look after what was left half done */
         bool clean = !died_at_work(vm);
+        forget_watches(vm);
         if (!vm_remove_runtime(vm, &ignored) && clean) space_mark_clean(vm);
     }
     err_free(&ignored);

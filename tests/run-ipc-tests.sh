@@ -7,6 +7,8 @@
 # when there is no server at all. The matrix is printed, and written to the file that -m names
 # as a table for docs/compatibility.md.
 #
+# Last ("many"): 30 VMs at once with the same server in each, killed at random: what is left.
+#
 # usage: run-ipc-tests.sh [-m FILE] [TEST...]
 # See tests/lib/env.sh for the environment.
 set -u
@@ -25,7 +27,7 @@ if [ ${#tests[@]} -eq 0 ]; then
         f=${f##*/}
         [ "$f" = obj_meet.c ] || tests+=("${f%.c}")
     done
-    tests+=(matrix)
+    tests+=(matrix many)
 fi
 
 env_start
@@ -152,8 +154,56 @@ run_matrix() {
 # result FILE WAY
 result() { awk -F'\t' -v way="$2" '$1 == way { print $2 }' "$scratch/$1"; }
 
+# --- many VMs ------------------------------------------------------------------------------------
+run_many() {
+    local count=30 i n met=0 alone=0 pids=() want
+    mkdir "$scratch/many"
+    want=$(program host list </dev/null | wc -l)
+    for ((i = 0; i < count; i++)); do
+        "$FVM" create "many-$i" >/dev/null || { fail "fvm create many-$i"; return; }
+        mkfifo "$scratch/many/in-$i"
+        LIMIT=200 program "many-$i" server <"$scratch/many/in-$i" >"$scratch/many/$i" 2>&1 &
+        pids+=($!)
+        eval "exec $((20 + i))>\"$scratch/many/in-$i\""
+    done
+    for ((i = 0; i < count; i++)); do
+        ids=$(timeout 60 tail -f -n +1 --pid="${pids[i]}" "$scratch/many/$i" | tr -d '\r' |
+            sed -u -n '/^ready /{s/^ready //p;q}')
+        client "many-$i" "many/client-$i"
+        n=$(grep -c $'\tmet$' "$scratch/many/client-$i")
+        [ "$n" = "$want" ] && met=$((met + 1))
+        grep -q '^failed' "$scratch/many/$i" || alone=$((alone + 1))
+    done
+    [ $met = $count ] && pass "many: in each of $count VMs client and server meet" ||
+        fail "many: client and server meet in $met of $count VMs"
+    [ $alone = $count ] && pass "many: each VM has objects of the same names" ||
+        fail "many: $((count - alone)) VMs find names taken"
+    # the fvm of every second VM is killed, the rest end by themselves
+    for ((i = 0; i < count; i++)); do
+        if ((i % 2)); then
+            for n in $("$FVM" inspect "many-$i" | sed -n '/"pids"/,/]/s/^ *\([0-9][0-9]*\),*$/\1/p'); do
+                kill -9 "$n"
+            done
+        else
+            eval "exec $((20 + i))>&-"
+        fi
+    done
+    for ((i = 1; i < count; i += 2)); do eval "exec $((20 + i))>&-"; done
+    wait "${pids[@]}"
+    # what was killed ends when its monitor notices; the next command on the VM sees to it
+    for ((i = 0; i < count; i++)); do
+        "$FVM" rm "many-$i" >/dev/null || fail "fvm rm many-$i"
+    done
+    n=$(program host trees </dev/null | tr -d '\r')
+    [ "$n" = "0 trees, 0 processes" ] && pass "many: nothing is left: $n" || fail "many: left are $n"
+}
+
 for t in "${tests[@]}"; do
-    if [ "$t" = matrix ]; then run_matrix; else same "$t"; fi
+    case $t in
+    matrix) run_matrix ;;
+    many) run_many ;;
+    *) same "$t" ;;
+    esac
 done
 rm -rf "$base_dir"
 results

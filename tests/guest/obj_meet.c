@@ -4,6 +4,8 @@
  *   obj_meet server            makes everything, prints "ready PID TID", ends with its input
  *   obj_meet client PID TID    tries to reach it, one line per way: name, then "met" or the error
  *   obj_meet list              the names of all ways
+ *   obj_meet trees             how many trees of objects there are of VMs, and processes of this
+ *                              program besides this one (on the host)
  *
  * The errors of a client to whom nobody answers are compared with those of a client that runs
  * while there is no server (tests/run-ipc-tests.sh). */
@@ -250,6 +252,29 @@ static DWORD meet_handles(void)
     return status ? (DWORD)status : found ? 0 : ERROR_NO_MORE_FILES;
 }
 
+NTSTATUS NTAPI NtQueryDirectoryObject(HANDLE, void *, ULONG, BOOLEAN, BOOLEAN, ULONG *, ULONG *);
+
+/* What ended VMs may have left on the host. */
+static int trees(void)
+{
+    static struct {
+        UNICODE_STRING name, type;
+        WCHAR text[32768];
+    } entry;
+    PROCESSENTRY32W process = {.dwSize = sizeof process};
+    HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0), dir;
+    ULONG context = 0;
+    int found = 0, running = -1;
+
+    if (NtOpenDirectoryObject(&dir, 1, named(L"\\BaseNamedObjects"))) return 1;
+    while (!NtQueryDirectoryObject(dir, &entry, sizeof entry, TRUE, FALSE, &context, NULL))
+        found += entry.name.Length > 8 && !wcsncmp(entry.name.Buffer, L"FVM-", 4);
+    for (BOOL more = Process32FirstW(snapshot, &process); more; more = Process32NextW(snapshot, &process))
+        running += !_wcsicmp(process.szExeFile, L"obj_meet.exe");
+    printf("%d trees, %d processes\n", found, running);
+    return 0;
+}
+
 static DWORD meet_console(void)
 {
     FreeConsole();
@@ -297,6 +322,7 @@ int main(int argc, char **argv)
             printf("%s\n", ways[i].name);
         return 0;
     }
+    if (argc > 1 && !strcmp(argv[1], "trees")) return trees();
     if (argc > 1 && !strcmp(argv[1], "server")) {
         for (size_t i = 0; i < count; i++) {
             DWORD error = ways[i].make();
