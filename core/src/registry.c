@@ -138,16 +138,40 @@ bool fvm_reg_find_value(const struct fvm_reg *r, uint32_t node, struct fvm_wstr 
 
 /* --- links of the base ------------------------------------------------------------------------ */
 
-static const struct link *find_link(const struct fvm_reg *r, struct fvm_wstr path, uint32_t hash)
+enum { UNKNOWN, GOOD, DEAD };
+
+static const struct link *find_link(const struct fvm_reg *r, struct fvm_wstr path, uint32_t hash,
+                                    uint32_t *id)
 {
     if (!(r->link_bloom >> (hash & 63) & 1)) return NULL;
     for (uint32_t ref = r->links, i = 0; ref && i < 65536; i++) {
         const struct link *l = rg_at(r, ref, sizeof *l);
-        if (l->hash == hash && !fvm_reg_compare(rg_string(r, l->path, l->path_len), path))
+        if (l->hash == hash && l->state != DEAD &&
+            !fvm_reg_compare(rg_string(r, l->path, l->path_len), path)) {
+            *id = ref;
             return l;
+        }
         ref = l->next;
     }
     return NULL;
+}
+
+struct fvm_wstr fvm_reg_link_path(const struct fvm_reg *r, uint32_t link)
+{
+    const struct link *l = rg_at(r, link, sizeof *l);
+    return rg_string(r, l->path, l->path_len);
+}
+
+struct fvm_wstr fvm_reg_link_target(const struct fvm_reg *r, uint32_t link)
+{
+    const struct link *l = rg_at(r, link, sizeof *l);
+    return rg_string(r, l->target, l->target_len);
+}
+
+void fvm_reg_link_checked(struct fvm_reg *r, uint32_t link, bool good)
+{
+    struct link *l = rg_at(r, link, sizeof *l);
+    if ((uint64_t *)(void *)l != r->zeros) l->state = good ? GOOD : DEAD;
 }
 
 /* --- looking up --------------------------------------------------------------------------------- */
@@ -207,7 +231,8 @@ static bool enter(const struct fvm_reg *r, struct walk *w, struct fvm_wstr name,
         return !w->base || add_base(w, out, name);
     }
     out->flags = n->flags;
-    struct fvm_wstr own = rg_string(r, n->name, n->name_len);
+    /* where a key was deleted, a new one is spelled as whoever makes it wants */
+    struct fvm_wstr own = n->flags & FVM_REG_HIDDEN ? name : rg_string(r, n->name, n->name_len);
     if (!add(out->canon, &out->canon_len, own)) return false;
     if (n->flags & FVM_REG_PRIVATE) {
         w->base = false;
@@ -244,7 +269,7 @@ static bool link_target(struct fvm_wstr text, struct fvm_wstr *path)
 }
 
 /* Where the link leads that the walk stands on; 0: it is none; -1: a link to nowhere. */
-static int follow(const struct fvm_reg *r, const struct walk *w, const struct fvm_reg_lookup *out,
+static int follow(const struct fvm_reg *r, const struct walk *w, struct fvm_reg_lookup *out,
                   struct fvm_wstr *target)
 {
     static const fvm_wchar name[] = {'S', 'y', 'm', 'b', 'o', 'l', 'i', 'c', 'L', 'i',
@@ -259,9 +284,11 @@ static int follow(const struct fvm_reg *r, const struct walk *w, const struct fv
         struct fvm_wstr text = {value.data, value.size / 2};
         return link_target(text, target) ? 1 : -1;
     }
+    uint32_t id;
     const struct link *l =
-        find_link(r, (struct fvm_wstr){out->base, out->base_len}, w->base_hash);
+        find_link(r, (struct fvm_wstr){out->base, out->base_len}, w->base_hash, &id);
     if (!l) return 0;
+    if (l->state == UNKNOWN) out->unchecked = id;
     *target = rg_string(r, l->target, l->target_len);
     return 1;
 }
@@ -303,6 +330,7 @@ int fvm_reg_lookup(const struct fvm_reg *r, struct fvm_wstr path, bool open_link
     src.part[0].text = path;
     src.part[0].pos = src.top = 0;
     out->linked = false;
+    out->unchecked = 0;
 restart:;
     struct walk w = {.node = r->root, .base = true, .base_hash = RG_HASH_START};
     out->canon_len = out->base_len = 0;
@@ -313,7 +341,7 @@ restart:;
         struct fvm_wstr name = rg_component(src.part[src.top].text, &src.part[src.top].pos);
         struct fvm_wstr target;
 
-        if (!name.len) return FVM_REG_INVALID;
+        if (!name.len) continue; /* runs of backslashes in the target of a link */
         if (!enter(r, &w, name, out)) return FVM_REG_INVALID;
         if (open_link && !more(&src)) break;
         int link = follow(r, &w, out, &target);

@@ -37,6 +37,7 @@ struct value {
 
 struct link { /* of the base */
     uint32_t next;
+    volatile uint32_t state; /* not looked at yet, good, dead */
     uint32_t hash;
     uint32_t path, path_len, target, target_len;
 };

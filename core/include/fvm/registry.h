@@ -62,6 +62,7 @@ struct fvm_reg_lookup {
     bool parent_private; /* the parent is the VM's own key */
     bool linked;        /* a link was followed: canon is not the input */
     bool moved;         /* IS_BASE: base is not canon */
+    uint32_t unchecked; /* a link of the base that was followed without being sure of it, or 0 */
     fvm_wchar *canon;   /* out: the path with links resolved */
     uint32_t canon_len;
     fvm_wchar *base;    /* out, IS_BASE: the key's place in the base */
@@ -97,6 +98,11 @@ int fvm_reg_lookup(const struct fvm_reg *r, struct fvm_wstr path, bool open_link
 /* What the VM sees of the base's key at base, a path without links and in a store without
  * origins: IS_BASE, and *node says what differs (0: nothing), or NO_PATH: it is hidden. */
 enum fvm_reg_verdict fvm_reg_walk(const struct fvm_reg *r, struct fvm_wstr base, uint32_t *node);
+/* The base's links are known from its files, which may be older than what the host has in
+ * memory: before the first one is relied on, it is to be checked. */
+struct fvm_wstr fvm_reg_link_path(const struct fvm_reg *r, uint32_t link);
+struct fvm_wstr fvm_reg_link_target(const struct fvm_reg *r, uint32_t link);
+void fvm_reg_link_checked(struct fvm_reg *r, uint32_t link, bool good);
 /* True when keys of the base were renamed in the VM. */
 bool fvm_reg_has_origins(const struct fvm_reg *r);
 /* The path at which the VM sees the base's key at base, if it sees it at all: only renames are
