@@ -144,6 +144,60 @@ static void process(void)
     CloseHandle(info.hProcess);
 }
 
+static HANDLE kept; /* what an operation opens */
+static HANDLE pipe_server;
+
+static void create_event(void)
+{
+    HANDLE h = CreateEventW(NULL, TRUE, FALSE, L"fvm-bench-new");
+
+    if (!h) fail("CreateEvent");
+    CloseHandle(h);
+}
+
+static void open_event(void)
+{
+    HANDLE h = OpenEventW(EVENT_ALL_ACCESS, FALSE, L"fvm-bench");
+
+    if (!h) fail("OpenEvent");
+    CloseHandle(h);
+}
+
+/* Both ends in one thread: what the calls cost, without a change of threads. */
+static void pipe_connect(void)
+{
+    HANDLE client = CreateFileW(L"\\\\.\\pipe\\fvm-bench", GENERIC_READ | GENERIC_WRITE, 0, NULL,
+                                OPEN_EXISTING, 0, NULL);
+    char byte = 0;
+    DWORD n;
+
+    if (client == INVALID_HANDLE_VALUE) fail("opening the pipe");
+    if (!WriteFile(client, &byte, 1, &n, NULL) || !ReadFile(pipe_server, &byte, 1, &n, NULL) ||
+        !WriteFile(pipe_server, &byte, 1, &n, NULL) || !ReadFile(client, &byte, 1, &n, NULL))
+        fail("the pipe");
+    CloseHandle(client);
+    DisconnectNamedPipe(pipe_server);
+    ConnectNamedPipe(pipe_server, NULL); /* listens again: the pipe does not block */
+}
+
+static void pipe_create(void)
+{
+    HANDLE h = CreateNamedPipeW(L"\\\\.\\pipe\\fvm-bench-new", PIPE_ACCESS_DUPLEX, 0, 1, 512, 512, 0,
+                                NULL);
+
+    if (h == INVALID_HANDLE_VALUE) fail("CreateNamedPipe");
+    CloseHandle(h);
+}
+
+static void objects(void)
+{
+    kept = CreateEventW(NULL, TRUE, FALSE, L"fvm-bench");
+    pipe_server = CreateNamedPipeW(L"\\\\.\\pipe\\fvm-bench", PIPE_ACCESS_DUPLEX,
+                                   PIPE_TYPE_BYTE | PIPE_NOWAIT, 1, 512, 512, 0, NULL);
+    if (!kept || pipe_server == INVALID_HANDLE_VALUE) fail("preparing objects");
+    ConnectNamedPipe(pipe_server, NULL);
+}
+
 /* --- measuring ----------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
@@ -229,6 +283,14 @@ int main(int argc, char **argv)
 
     measure("rename of a directory of 10,000 files", rename_directory, 100, 1);
     measure("process: create to exit", process, 60, 1);
+
+    objects();
+    measure("event: create+close by name", create_event, 1500, 4);
+    measure("event: open+close by name", open_event, 1500, 4);
+    measure("pipe: create+close", pipe_create, 1500, 2);
+    measure("pipe: connect and round trip", pipe_connect, 1000, 1);
+    CloseHandle(kept);
+    CloseHandle(pipe_server);
     DeleteFileW(dos(L"private.bin"));
     return 0;
 }

@@ -144,6 +144,10 @@ awk -F'\t' -v disk="$disk" '
         limit("write of 4 KiB, own file", 1.00)
         limit("rename of a directory of 10,000 files", 1.00)
         limit("process: create to exit", 1.10)
+        limit("event: create+close by name", 1.10)
+        limit("event: open+close by name", 1.10)
+        limit("pipe: create+close", 1.10)
+        limit("pipe: connect and round trip", 1.10)
         limit("from the shell: cmd /c exit", 2.5)
     }
     {

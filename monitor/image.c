@@ -125,7 +125,7 @@ static void *map(HANDLE section, ULONG protection)
     return base;
 }
 
-HANDLE image_prepare(const wchar_t *path, guest_attach_fn *attach)
+HANDLE image_prepare(const wchar_t *path, guest_attach_fn *attach, guest_leave_fn *leave)
 {
     DWORD size;
     uint8_t *file = read_whole(path, &size), *image;
@@ -144,6 +144,7 @@ HANDLE image_prepare(const wchar_t *path, guest_attach_fn *attach)
     bind_imports(image, nt, path);
     prepare = (guest_prepare_fn)find(image, nt, "fvm_guest_prepare", path);
     *attach = (guest_attach_fn)find(image, nt, "fvm_guest_attach", path);
+    *leave = (guest_leave_fn)find(image, nt, "fvm_guest_leave", path);
     if (!prepare(GUEST_API_VERSION, GetModuleHandleW(L"ntdll.dll"), &error))
         fail(EXIT_FVM, "this Wine is not one that fvm knows: %a is not as expected (status %x)",
              error.where, (unsigned)error.status);

@@ -108,6 +108,7 @@ void monitor_start(void)
 {
     struct options options = {0};
     guest_attach_fn attach;
+    guest_leave_fn leave;
     struct guest_error error = {0};
     HANDLE shared_section, image, job, port, process;
     DWORD code;
@@ -118,7 +119,7 @@ void monitor_start(void)
     shared_section = open_shared(path);
     release(path);
     path = path_to_windows(options.guest);
-    image = image_prepare(path, &attach);
+    image = image_prepare(path, &attach, &leave);
     release(path);
     job = job_create(&port);
     control_install();
@@ -134,6 +135,7 @@ void monitor_start(void)
     if (!GetExitCodeProcess(process, &code))
         fail(EXIT_FVM, "the program's exit code is lost: %s", error_text(GetLastError()));
     tell_faults();
+    leave();
     if ((code & 0xffffff00) == GUEST_BOOT_FAILED)
         fail(EXIT_FVM,
              "the guest could not start in the program (step %u): its memory is full or "

@@ -38,7 +38,7 @@ void options_read(struct options *o);
 /* --- image.c ---------------------------------------------------------------------------- */
 /* Lays the guest DLL out in a new section and makes it ready. Returns the section; the
  * image is not mapped afterwards. Ends the process on errors. */
-HANDLE image_prepare(const wchar_t *path, guest_attach_fn *attach);
+HANDLE image_prepare(const wchar_t *path, guest_attach_fn *attach, guest_leave_fn *leave);
 /* Maps the prepared image at its place in this process. */
 void image_map(HANDLE section);
 

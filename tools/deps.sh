@@ -43,6 +43,8 @@ need jq has jq
 need diffutils has diff
 need perl has perl
 need procps has pgrep
+need nsis has makensis
+need wixl has wixl
 has npm >/dev/null 2>&1 || missing="$missing npm"
 if [ -n "$fuzz" ]; then
     need clang has clang

@@ -121,6 +121,7 @@ static void set_error(struct guest_error *error, NTSTATUS status, const char *wh
 
 __declspec(dllexport) bool fvm_guest_prepare(uint32_t version, void *ntdll,
                                              struct guest_error *error);
+__declspec(dllexport) void fvm_guest_leave(void);
 __declspec(dllexport) bool fvm_guest_attach(void *image_section, void *shared_section,
                                             struct guest_error *error);
 
@@ -149,6 +150,7 @@ bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_er
         return false;
     }
     guest_attached = true;
+    guest_registry_enter();
     NTSTATUS status = guest_object_begin();
     if (status < 0) {
         set_error(error, status, "directory of the VM's objects");
@@ -160,4 +162,9 @@ bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_er
         return false;
     }
     return true;
+}
+
+void fvm_guest_leave(void)
+{
+    guest_registry_leave();
 }

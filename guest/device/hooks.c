@@ -43,6 +43,8 @@ static NTSTATUS NTAPI hook_device_io_control(HANDLE file, HANDLE event, void *ap
 {
     struct fvm_wstr name = request_refused(code);
 
+    if (code == GUEST_CONDRV_BIND_PID && !guest_may_attach(in, in_size))
+        return GUEST_STATUS(0xc000000b); /* STATUS_INVALID_CID */
     if (!name.len)
         return real_device_io_control(file, event, apc, context, io, code, in, in_size, out,
                                       out_size);

@@ -146,6 +146,7 @@ static void prepare_doomed(HANDLE handle)
 NTSTATUS NTAPI file_hook_close(HANDLE handle)
 {
     if (guest_is_own_handle(handle)) return NT_INVALID_HANDLE;
+    guest_registry_closing(handle);
     prepare_doomed(handle);
     /* Removed before the close: afterwards another thread may be given the same value. */
     struct file_handle *h = file_handle_remove(handle);
@@ -166,6 +167,7 @@ NTSTATUS NTAPI file_hook_duplicate(HANDLE source_process, HANDLE source, HANDLE 
     struct file_handle *h = NULL;
     struct file_handle *copy = own ? file_handle_get(source) : NULL;
     uint32_t note = own ? file_handle_open_id(source) : 0;
+    if (own && (options & DUPLICATE_CLOSE_SOURCE)) guest_registry_closing(source);
 
     if (own && (options & DUPLICATE_CLOSE_SOURCE)) h = file_handle_remove(source); /* not freed yet */
     NTSTATUS status = file_real.duplicate(source_process, source, target_process, target, access,

@@ -77,7 +77,9 @@ static NTSTATUS answer(const struct string_query *q, void *info, size_t length, 
 
     *used = 0;
     if ((status && !too_small(status)) || !(scratch = guest_scratch_get())) return status;
-    if (!status) {
+    if (!q->address && (len = guest_registry_name(q->object, scratch))) {
+        view = scratch;
+    } else if (!status) {
         len = view_of(info, scratch, &view);
     } else {
         /* the real name did not fit; the VM's may be shorter */

@@ -129,7 +129,21 @@ NTSTATUS guest_open_thread(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES
                            CLIENT_ID *id);
 /* process/list.c: is this the id of a process of the VM? */
 bool guest_is_member(uint32_t pid);
+/* process/list.c: may the program share the console of the process whose id is the input of
+ * this request (AttachConsole)? */
+#define GUEST_CONDRV_BIND_PID 0x5000ccU
+bool guest_may_attach(const void *in, ULONG in_size);
 /* file/resolve.c: view name of a real NT name; returns its length, or 0 when unchanged. */
 uint32_t guest_file_view_name(struct fvm_wstr real, fvm_wchar *dst, uint32_t cap);
+
+/* registry/handle.c: called for every handle just before it is closed. */
+void guest_registry_closing(HANDLE handle);
+/* registry/name.c: a monitor of the VM begins, before there are hooks in it, and ends: the last
+ * one takes the shadows of the VM's keys out of the host. */
+void guest_registry_enter(void);
+void guest_registry_leave(void);
+/* registry/key.c: the full name of a key whose name the host does not know: a private one, or one
+ * that was renamed. Returns its length, 0 when the host's own answer holds. dst: 32768 units. */
+uint32_t guest_registry_name(HANDLE handle, fvm_wchar *dst);
 
 #endif

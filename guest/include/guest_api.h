@@ -30,6 +30,10 @@ typedef bool (*guest_prepare_fn)(uint32_t version, void *ntdll, struct guest_err
 typedef bool (*guest_attach_fn)(void *image_section, void *shared_section,
                                 struct guest_error *error);
 
+/* The attached process is about to end. If it is the last one of the VM's monitors, what the
+ * guest has put into the host for the VM's run is taken away. */
+typedef void (*guest_leave_fn)(void);
+
 /* Exit codes of a process in which the guest could not be started; the low byte is the
  * step that failed (enum guest_boot_step). */
 #define GUEST_BOOT_FAILED 0xe0f40000U

@@ -234,8 +234,8 @@ const struct guest_hook guest_object_hooks[] = {
     HOOK("NtQuerySymbolicLinkObject", query_link),
     {"NtClose", NULL, (void **)&object_real.close},
     {"NtQueryObject", NULL, (void **)&object_real.query_object},
-    {"NtCreateNamedPipeFile", (void *)pipe_hook_create, (void **)&object_real.create_pipe},
-    {"NtCreateMailslotFile", (void *)pipe_hook_create_mailslot,
+    {"NtCreateNamedPipeFile", pipe_hook_create, (void **)&object_real.create_pipe},
+    {"NtCreateMailslotFile", pipe_hook_create_mailslot,
      (void **)&object_real.create_mailslot},
     {NULL, NULL, NULL},
 };

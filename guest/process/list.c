@@ -76,6 +76,16 @@ bool guest_is_member(uint32_t pid)
     return true;
 }
 
+bool guest_may_attach(const void *in, ULONG in_size)
+{
+    const uint32_t parent = 0xffffffff; /* ATTACH_PARENT_PROCESS: who started it may share it */
+    uint32_t pid;
+
+    /* what is malformed is for the host to refuse */
+    return in_size != sizeof(pid) || !guest_read(&pid, in, sizeof(pid)) || pid == parent ||
+           guest_is_member(pid);
+}
+
 static NTSTATUS fail(HANDLE *handle)
 {
     HANDLE none = NULL;
@@ -155,9 +165,9 @@ bool process_listed(const struct process_list *list, uintptr_t pid)
 }
 
 const struct guest_hook guest_process_list_hooks[] = {
-    {"NtOpenProcess", (void *)hook_NtOpenProcess, (void **)&real_open_process},
-    {"NtOpenThread", (void *)hook_NtOpenThread, (void **)&real_open_thread},
-    {"NtQuerySystemInformation", (void *)hook_NtQuerySystemInformation,
+    {"NtOpenProcess", hook_NtOpenProcess, (void **)&real_open_process},
+    {"NtOpenThread", hook_NtOpenThread, (void **)&real_open_thread},
+    {"NtQuerySystemInformation", hook_NtQuerySystemInformation,
      (void **)&real_NtQuerySystemInformation},
     {"NtOpenJobObject", NULL, (void **)&real_open_job},
     {"NtQueryInformationJobObject", NULL, (void **)&real_query_job},

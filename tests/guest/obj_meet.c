@@ -1,7 +1,8 @@
 /* Do two programs meet? One program with two roles, for each way in which programs find one
  * another.
  *
- *   obj_meet server            makes everything, prints "ready PID TID", ends with its input
+ *   obj_meet server            makes everything, prints "ready PID TID", ends with a line
+ *                              of input, or with its input
  *   obj_meet client PID TID    tries to reach it, one line per way: name, then "met" or the error
  *   obj_meet list              the names of all ways
  *   obj_meet trees             how many trees of objects there are of VMs, and processes of this
@@ -275,12 +276,6 @@ static int trees(void)
     return 0;
 }
 
-static DWORD meet_console(void)
-{
-    FreeConsole();
-    return AttachConsole(server_pid) ? 0 : GetLastError();
-}
-
 static const struct {
     const char *name;
     DWORD (*make)(void), (*meet)(void);
@@ -330,13 +325,8 @@ int main(int argc, char **argv)
         }
         printf("ready %lu %lu\n", GetCurrentProcessId(), GetCurrentThreadId());
         fflush(stdout);
-        while (fgets(line, sizeof line, stdin))
-            ;
+        fgets(line, sizeof line, stdin);
         return 0;
-    }
-    if (argc > 1 && !strcmp(argv[1], "console")) {
-        server_pid = (DWORD)strtoul(argv[2], NULL, 10);
-        return (int)meet_console();
     }
     if (argc < 4 || strcmp(argv[1], "client")) t_die("usage: obj_meet server | client PID TID | list");
     server_pid = (DWORD)strtoul(argv[2], NULL, 10);

@@ -4,6 +4,8 @@
  * the host, by names that might lead out. */
 #include "test.h"
 
+#include <tlhelp32.h>
+
 typedef OBJECT_ATTRIBUTES OA;
 NTSTATUS NTAPI NtCreateEvent(HANDLE *, ACCESS_MASK, const OA *, ULONG, BOOLEAN);
 NTSTATUS NTAPI NtOpenEvent(HANDLE *, ACCESS_MASK, const OA *);
@@ -465,12 +467,18 @@ static void climb(void)
     t_ok(!status && !SetEvent(h) && GetLastError() == ERROR_ACCESS_DENIED,
          "an event of the host cannot be set");
     /* processes */
-    DWORD ids[1024], got;
-    HMODULE psapi = LoadLibraryW(L"psapi.dll");
-    BOOL(WINAPI *enumerate)(DWORD *, DWORD, DWORD *) =
-        (BOOL(WINAPI *)(DWORD *, DWORD, DWORD *))(void *)GetProcAddress(psapi, "EnumProcesses");
-    t_ok(enumerate(ids, sizeof ids, &got) && got == sizeof *ids && ids[0] == GetCurrentProcessId(),
-         "the VM has one process");
+    PROCESSENTRY32W entry = {.dwSize = sizeof entry};
+    HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+    int others = 0;
+    DWORD service_manager = 0;
+    for (BOOL more = Process32FirstW(snapshot, &entry); more; more = Process32NextW(snapshot, &entry)) {
+        if (!_wcsicmp(entry.szExeFile, L"services.exe")) service_manager = entry.th32ProcessID;
+        else others += entry.th32ProcessID != GetCurrentProcessId();
+    }
+    CloseHandle(snapshot);
+    t_ok(!others, "the VM has one process, and shows a service manager");
+    FreeConsole();
+    t_ok(!AttachConsole(service_manager), "the console of a process outside");
     int reached = 0;
     for (DWORD pid = 4; pid < 4096; pid += 4) {
         h = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);

@@ -23,7 +23,7 @@ copy_base
 mkdir "$scratch/house" && export HOME=$scratch/house
 unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_DATA_DIRS
 LIMIT=60
-sources=$here/installer
+sources=$here/installer user=$(id -un)
 export DEMO_REPORT='C:\kit\report.txt'
 
 # --- the installers --------------------------------------------------------------------------
@@ -32,7 +32,7 @@ build() {
     local cc=(x86_64-w64-mingw32-gcc -std=c11 -O1 -s -Wall -Wextra -Werror "-DDEMO_VERSION=$1")
     mkdir "$scratch/$1" && cd "$scratch/$1" || return
     "${cc[@]}" -municode -o demo.exe "$sources/demo.c" &&
-        "${cc[@]}" -shared -o democlass.dll "$sources/class.c" "$sources/class.def" -lole32 -luuid -ladvapi32 &&
+        "${cc[@]}" -shared -o democlass.dll "$sources"/class.{c,def} -lole32 -luuid -ladvapi32 &&
         "${cc[@]}" -municode -o client.exe "$sources/client.c" -lole32 -luuid -lshell32 &&
         makensis -V1 "-DVERSION=$1" "-DFROM=$PWD" "-DTO=$PWD/setup.exe" "$sources/setup.nsi" &&
         wixl -a x64 -D "VERSION=$1" -o setup.msi "$sources/setup.wxs"
@@ -76,12 +76,16 @@ take() {
 }
 # dump WHEN: the registry, as lines in UTF-8.
 dump() {
-    local hive
-    for hive in HKLM HKCU; do
-        go reg.exe export "$hive${hive/HKLM/\\Software}" "C:\\kit\\$hive.reg" /y >/dev/null 2>&1 </dev/null
-        take $hive.reg 2>/dev/null && iconv -f UTF-16 -t UTF-8 "$scratch/$where-$hive.reg" | tr -d '\r'
-    done | sed 's/HKEY_CURRENT_USER\\Software/&/; s/HKLM\\Software/&/' >"$scratch/$where-$1"
-    [ -s "$scratch/$where-$1" ]
+    local key file
+    for key in 'HKLM\Software' HKCU; do
+        file=$1-${key%%\\*}.reg
+        if go reg.exe export "$key" "C:\\kit\\$file" /y >"$scratch/out" 2>&1 </dev/null &&
+            take "$file"; then
+            iconv -f UTF-16 -t UTF-8 "$scratch/$where-$file" | tr -d '\r'
+        else
+            fail "$where: cannot export $key ($1): $(tr -d '\r' <"$scratch/out" | tail -n 1)" >&2
+        fi
+    done >"$scratch/$where-$1"
 }
 # with_keys FILE: every value with its key before it, in order; keys alone, too.
 with_keys() {
@@ -121,7 +125,10 @@ gives() {
         tail -n 3 "$scratch/err" | sed 's/^/#   /'
     fi
 }
-value() { go reg.exe query "$1" /v "$2" | tr -d '\r' | awk -v n="$2" '$1 == n { $1 = $2 = ""; print substr($0, 3) }'; }
+value() { # KEY NAME
+    go reg.exe query "$1" /v "$2" | tr -d '\r' |
+        awk -v name="$2" '$1 == name { $1 = $2 = ""; print substr($0, 3) }'
+}
 changes() { "$FVM" diff "$where" | grep -Fv 'C:\kit' | LC_ALL=C sort; }
 
 # --- the base before --------------------------------------------------------------------------
@@ -130,10 +137,15 @@ hives() {
     (cd "$FVM_BASE" && grep -av '^#time=' system.reg user.reg userdef.reg |
         sed -E 's/^([^:]*:\[.*\]) [0-9]+$/\1/') >"$1"
 }
-base_dump() { where=base; for hive in HKLM HKCU; do
-    native reg.exe export "$hive${hive/HKLM/\\Software}" "Z:${scratch//\//\\}\\base-$hive.reg" /y >/dev/null 2>&1 </dev/null
-    iconv -f UTF-16 -t UTF-8 "$scratch/base-$hive.reg"
-    done >"$1"; }
+# base_dump FILE: the registry as Windows tells it.
+base_dump() {
+    local key
+    for key in 'HKLM\Software' HKCU; do
+        native reg.exe export "$key" "Z:${scratch//\//\\}\\dump.reg" /y \
+            >/dev/null 2>&1 </dev/null
+        iconv -f UTF-16 -t UTF-8 "$scratch/dump.reg"
+    done >"$1"
+}
 # What a plain start of Windows writes (times of display drivers) is no change by a VM.
 for when in first before; do
     native cmd.exe /c exit </dev/null
@@ -141,9 +153,14 @@ for when in first before; do
     hives "$scratch/hives-$when"
 done
 (cd "$FVM_BASE" && hash_tree drive_c) >"$scratch/files-before"
+(cd "$HOME" && hash_tree .) >"$scratch/home-before"
+(cd "$HOME" && find . | LC_ALL=C sort) >"$scratch/home-names"
 # one Windows for all that follows
-(export WINEPREFIX=$FVM_BASE && setsid "$WINESERVER64" -p) || exit 1
+WINEPREFIX=$FVM_BASE setsid "$WINESERVER64" -p || exit 1
 base_dump "$scratch/dump-before"
+
+no_class='the class has no name: 800401f3
+no class: 80040154'
 
 # --- the VMs ----------------------------------------------------------------------------------
 greetings() { printf 'version %s, C:\\Program Files\\FvmDemo\\demo.exe: %s\n' "$1" "$2"; }
@@ -152,21 +169,40 @@ install_in() { # KIND VERSION
     "$FVM" create "$where" >/dev/null || exit 1
     make_kit "$2"
     "$FVM" cp "$scratch/kit" "$where:C:\\kit" >/dev/null || exit 1
-    dump before || fail "$where: cannot export the registry"
+    dump before
     changes >"$scratch/$where-changes-before"
-    gives "$where: no class before" 200 $'the class has no name: 800401f3\r
-no class: 80040154' go 'C:\kit\client.exe' class
+    gives "$where: no class before" 200 "$no_class" go 'C:\kit\client.exe' class
     gives "$where: the installer runs" 0 '' put_in "$1"
     dump installed
+    {
+        printf 'A C:\\Program Files\\FvmDemo%s\n' '' '\demo.exe' '\democlass.dll'
+        case $1 in
+        nsis)
+            printf 'A C:\\Program Files\\FvmDemo\\%s\n' uninst.exe version.txt
+            menu='C:\ProgramData\Microsoft\Windows\Start Menu\Programs\FvmDemo'
+            ;;
+        msi)
+            printf 'A C:\\windows\\Installer%s\n' '' '\CACHED.msi'
+            menu="C:\\users\\$user\\AppData\\Roaming\\Microsoft\\Windows\\Start Menu\\Programs\\FvmDemo"
+            ;;
+        esac
+        printf 'A %s\n' "$menu" "$menu\\Demo.lnk"
+    } | LC_ALL=C sort >"$scratch/expected"
+    changes | LC_ALL=C comm -13 "$scratch/$where-changes-before" - | grep '^[A-Z] C:' |
+        sed -E 's/[0-9a-f]+\.msi$/CACHED.msi/' | LC_ALL=C sort >"$scratch/out"
+    same "$where: what was installed is what fvm diff shows" "$scratch/expected" "$scratch/out"
 }
 look_at() { # KIND VERSION
     class_of "$2"
     gives "$where: start opens the file with the program" "$2" '' go cmd.exe /c 'start /wait C:\kit\x.fvmdemo'
     gives "$where: so does ShellExecute" "$2" '' go 'C:\kit\client.exe' open 'C:\kit\x.fvmdemo'
     try "$where: the start-menu link starts it" go cmd.exe /c 'C:\kit\link.bat'
-    { greetings "$2" "greetings of $2"; greetings "$2" "greetings of $2"; greetings "$2" "no file"; } >"$scratch/expected"
+    for text in "greetings of $2" "greetings of $2" "no file"; do
+        greetings "$2" "$text"
+    done >"$scratch/expected"
     take report.txt
-    same "$where: what the program reported" "$scratch/expected" "$scratch/$where-report.txt"
+    tr -d '\r' <"$scratch/$where-report.txt" >"$scratch/out"
+    same "$where: what the program reported" "$scratch/expected" "$scratch/out"
     gives "$where: its key in HKLM" 0 "0x$2" value 'HKLM\Software\FvmDemo' Version
     gives "$where: its key in HKCU" 0 "from version $2" value 'HKCU\Software\FvmDemo' Greeting
     go uninstaller.exe --list 2>/dev/null </dev/null | tr -d '\r' | grep -c "|||FvmDemo $2.0\$" >"$scratch/out"
@@ -176,8 +212,7 @@ look_at() { # KIND VERSION
 }
 remove_from() { # KIND VERSION
     gives "$where: the uninstaller runs" 0 '' take_out "$1"
-    gives "$where: no class any more" 200 $'the class has no name: 800401f3\r
-no class: 80040154' go 'C:\kit\client.exe' class
+    gives "$where: no class any more" 200 "$no_class" go 'C:\kit\client.exe' class
     # what Windows does at its next start: take away menu entries whose links are gone
     go winemenubuilder.exe -r >/dev/null 2>&1 </dev/null
     dump removed
@@ -188,7 +223,7 @@ for kind in nsis msi; do
     for version in 1 2; do where=$kind$version; look_at $kind $version; done
     where=${kind}1; remove_from $kind 1
     where=${kind}2; class_of 2
-    remove_from $([ $kind = msi ] && echo msi || echo plain) 2
+    remove_from ${kind/nsis/plain} 2
 done
 
 # --- the base after ---------------------------------------------------------------------------
@@ -204,29 +239,33 @@ diff "$scratch/hives-first" "$scratch/hives-before" | sed -n 's/^[<>] //p' | sed
     LC_ALL=C sort -u >"$scratch/plain"
 for when in before after; do
     sed -E "$by_value" "$scratch/hives-$when" | paste -d '\001' - "$scratch/hives-$when" |
-        awk -F '\001' 'NR == FNR { plain[$0]; next } !($1 in plain) { print $2 }' "$scratch/plain" - >"$scratch/hives-$when.compared"
+        awk -F '\001' 'NR == FNR { plain[$0]; next } !($1 in plain) { print $2 }' \
+            "$scratch/plain" - >"$scratch/hives-$when.compared"
 done
-same "the base's registry is as before, on the disk" "$scratch/hives-before.compared" "$scratch/hives-after.compared"
-if [ -z "$(find "$HOME" -mindepth 1)" ]; then
-    pass "nothing was written into the home directory"
-else
-    fail "written into the home directory: $(find "$HOME" -mindepth 1 | head -n 5 | tr '\n' ' ')"
-fi
+same "the base's registry is as before, on the disk" \
+    "$scratch/hives-before.compared" "$scratch/hives-after.compared"
+(cd "$HOME" && hash_tree .) >"$scratch/home-after"
+same "nothing was written into the home directory" "$scratch/home-before" "$scratch/home-after"
 
 # --- natively, in the test's own base: what the installers write, and leave behind ------------
 where=native
 make_kit 1
 cp -r "$scratch/kit" "$base_drive/kit"
-(export WINEPREFIX=$FVM_BASE && setsid "$WINESERVER64" -p) || exit 1
+WINEPREFIX=$FVM_BASE setsid "$WINESERVER64" -p || exit 1
 for kind in nsis msi; do
+    rm -f "$base_drive/kit"/*.reg
     dump before
-    put_in $kind >/dev/null 2>&1 </dev/null
+    put_in $kind >/dev/null 2>&1 </dev/null || fail "$kind: installing natively fails"
     dump installed
-    take_out $kind >/dev/null 2>&1 </dev/null
+    take_out $kind >/dev/null 2>&1 </dev/null || fail "$kind: uninstalling natively fails"
+    native winemenubuilder.exe -r </dev/null
     dump removed
     added before installed >"$scratch/native-$kind-written"
     added before removed >"$scratch/native-$kind-left"
 done
+# Some folders of the desktop's menu stay, too.
+(cd "$HOME" && find . | LC_ALL=C sort) | LC_ALL=C comm -13 "$scratch/home-names" - |
+    sed "s|^\.|A Z:$HOME|" | tr / '\\' >"$scratch/native-menu"
 for kind in nsis msi; do
     where=${kind}1
     added before installed >"$scratch/written"
@@ -235,8 +274,33 @@ for kind in nsis msi; do
 done
 
 # --- the VMs after uninstalling ---------------------------------------------------------------
-for where in nsis1 nsis2; do
-    same "$where: the registry is as before the installation" "$scratch/$where-before" "$scratch/$where-removed"
+for where in nsis1 nsis2 msi1 msi2; do
+    cat "$scratch/$where-changes-before" "$scratch/native-menu" >"$scratch/expected"
+    case $where in
+    # The uninstaller's copy of itself, to be deleted at the next start of Windows.
+    nsis2) printf 'A C:\\users\\%s\\Temp\\~nsu1.tmp%s\n' "$user" '' "$user" '\Un.exe' >>"$scratch/expected" ;;
+    # The Windows installer keeps its folder.
+    msi*) echo 'A C:\windows\Installer' >>"$scratch/expected" ;;
+    esac
+    # the registry is looked at below
+    for file in expected "$where-changes-after"; do
+        { echo "changes:"; grep '^[A-Z] [A-Z]:' "$scratch/$file" | LC_ALL=C sort; } >"$scratch/$file-sorted"
+    done
+    same "$where: its files are as before the installation" "$scratch/expected-sorted" "$scratch/$where-changes-after-sorted"
+    if [ "${where%[12]}" = nsis ]; then
+        same "$where: its registry is as before the installation" "$scratch/$where-before" "$scratch/$where-removed"
+        continue
+    fi
+    # The Windows installer keeps some keys, all of them empty, of its own.
+    added before removed >"$scratch/left"
+    same "$where: its registry is as after uninstalling natively" "$scratch/native-msi-left" "$scratch/left"
+    grep -v '^\[.*\\Installer\(\\[A-Za-z0-9-]*\)*\]$' "$scratch/left" >"$scratch/more"
+    LC_ALL=C comm -23 <(with_keys "$scratch/$where-before") <(with_keys "$scratch/$where-removed") >>"$scratch/more"
+    if [ -s "$scratch/more" ]; then
+        fail "$where: its registry differs from before: $(head -n 3 "$scratch/more")"
+    else
+        pass "$where: its registry is as before, but for $(wc -l <"$scratch/left") empty keys of Windows"
+    fi
 done
-for where in nsis1 nsis2 msi1 msi2; do "$FVM" rm $where >/dev/null; done
+for where in nsis1 nsis2 msi1 msi2; do try "fvm rm $where" "$FVM" rm $where; done
 results

@@ -6,8 +6,8 @@
 #include <olectl.h>
 #include <wchar.h>
 
-#define CLASS_KEY L"Software\\Classes\\CLSID\\" DEMO_CLSID_TEXT
-#define PROGID L"FvmDemo.Class"
+#define CLASS_KEY  L"Software\\Classes\\CLSID\\" DEMO_CLSID_TEXT
+#define PROGID     L"FvmDemo.Class"
 #define PROGID_KEY L"Software\\Classes\\" PROGID
 
 STDAPI DllRegisterServer(void);
@@ -19,8 +19,7 @@ static LONG references;
 static HRESULT STDMETHODCALLTYPE object_query(demo *self, REFIID iid, void **out)
 {
     *out = NULL;
-    if (!IsEqualGUID(iid, &IID_IUnknown) && !IsEqualGUID(iid, &demo_iid))
-        return E_NOINTERFACE;
+    if (!IsEqualGUID(iid, &IID_IUnknown) && !IsEqualGUID(iid, &demo_iid)) return E_NOINTERFACE;
     *out = self;
     self->vtable->AddRef(self);
     return S_OK;
@@ -51,7 +50,7 @@ static const struct demo_vtable object_vtable = {
     object_release,
     object_version,
 };
-static demo the_object = { &object_vtable };
+static demo the_object = {&object_vtable};
 
 static HRESULT STDMETHODCALLTYPE factory_query(IClassFactory *self, REFIID iid, void **out)
 {
@@ -96,13 +95,12 @@ static HRESULT STDMETHODCALLTYPE factory_lock(IClassFactory *self, BOOL lock)
 static IClassFactoryVtbl factory_vtable = {
     factory_query, factory_add_ref, factory_release, factory_create, factory_lock,
 };
-static IClassFactory the_factory = { &factory_vtable };
+static IClassFactory the_factory = {&factory_vtable};
 
 STDAPI DllGetClassObject(REFCLSID class_id, REFIID iid, void **out)
 {
     *out = NULL;
-    if (!IsEqualGUID(class_id, &demo_clsid))
-        return CLASS_E_CLASSNOTAVAILABLE;
+    if (!IsEqualGUID(class_id, &demo_clsid)) return CLASS_E_CLASSNOTAVAILABLE;
     return factory_query(&the_factory, iid, out);
 }
 
@@ -124,9 +122,9 @@ STDAPI DllRegisterServer(void)
     WCHAR path[MAX_PATH];
     DWORD length = GetModuleFileNameW(self_module, path, MAX_PATH);
 
-    if (!length || length == MAX_PATH)
-        return SELFREG_E_CLASS;
-    if (put(CLASS_KEY, NULL, L"FVM demonstration class") || put(CLASS_KEY L"\\ProgID", NULL, PROGID) ||
+    if (!length || length == MAX_PATH) return SELFREG_E_CLASS;
+    if (put(CLASS_KEY, NULL, L"FVM demonstration class") ||
+        put(CLASS_KEY L"\\ProgID", NULL, PROGID) ||
         put(CLASS_KEY L"\\InprocServer32", NULL, path) ||
         put(CLASS_KEY L"\\InprocServer32", L"ThreadingModel", L"Both") ||
         put(PROGID_KEY L"\\CLSID", NULL, DEMO_CLSID_TEXT)) {

@@ -2,7 +2,8 @@
  *
  * usage: client.exe class       creates the demonstration class, prints what it answers
  *        client.exe open FILE   opens FILE as a double click does, and waits
- * Exit code: 0; of "open" that of the opened program; 200 when something failed. */
+ * Exit code: 0, or that of the opened program where the shell tells its process; 200 when
+ * something failed. */
 #include "version.h"
 #include <shellapi.h>
 #include <stdio.h>
@@ -30,15 +31,14 @@ static int create_class(void)
     }
     hr = object->vtable->Version(object, &version);
     object->vtable->Release(object);
-    if (FAILED(hr))
-        return 200;
+    if (FAILED(hr)) return 200;
     printf("class of version %ld\n", version);
     return 0;
 }
 
 static int open_file(const WCHAR *file)
 {
-    SHELLEXECUTEINFOW info = { .cbSize = sizeof(info) };
+    SHELLEXECUTEINFOW info = {.cbSize = sizeof(info)};
     DWORD code = 200;
 
     info.fMask = SEE_MASK_NOCLOSEPROCESS | SEE_MASK_FLAG_NO_UI;
@@ -49,8 +49,8 @@ static int open_file(const WCHAR *file)
         return 200;
     }
     if (!info.hProcess) {
-        printf("opened without a process\n");
-        return 200;
+        printf("opened, by a program that does not tell its process\n");
+        return 0;
     }
     WaitForSingleObject(info.hProcess, INFINITE);
     GetExitCodeProcess(info.hProcess, &code);
@@ -62,8 +62,7 @@ int wmain(int argc, WCHAR **argv)
 {
     int code = 200;
 
-    if (FAILED(CoInitializeEx(NULL, COINIT_APARTMENTTHREADED)))
-        return 200;
+    if (FAILED(CoInitializeEx(NULL, COINIT_APARTMENTTHREADED))) return 200;
     if (argc == 2 && !wcscmp(argv[1], L"class"))
         code = create_class();
     else if (argc == 3 && !wcscmp(argv[1], L"open"))

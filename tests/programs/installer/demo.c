@@ -19,23 +19,18 @@ int wmain(int argc, WCHAR **argv)
     DWORD length = GetModuleFileNameW(NULL, path, MAX_PATH);
     FILE *file;
 
-    if (!length || length == MAX_PATH)
-        return 100;
+    if (!length || length == MAX_PATH) return 100;
     length = GetEnvironmentVariableW(L"DEMO_REPORT", report, MAX_PATH);
-    if (!length || length >= MAX_PATH)
-        return 101;
+    if (!length || length >= MAX_PATH) return 101;
     if (argc > 1) {
         file = _wfopen(argv[1], L"r");
-        if (!file)
-            return 102;
-        if (!fgets(line, sizeof(line), file))
-            strcpy(line, "empty");
+        if (!file) return 102;
+        if (!fgets(line, sizeof(line), file)) strcpy(line, "empty");
         fclose(file);
         line[strcspn(line, "\r\n")] = 0;
     }
     file = _wfopen(report, L"a");
-    if (!file)
-        return 103;
+    if (!file) return 103;
     fprintf(file, "version %d, %ls: %s\n", DEMO_VERSION, path, line);
     return fclose(file) ? 104 : DEMO_VERSION;
 }
