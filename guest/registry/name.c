@@ -173,6 +173,8 @@ enum reg_kind reg_resolve(const OBJECT_ATTRIBUTES *attr, bool open_link, struct 
     if (copy.Length != sizeof copy) return REG_PASS;
     if (!guest_read(&text, copy.ObjectName, sizeof text)) return REG_FAILED;
     if (text.Length & 1) return REG_PASS;
+    *status = NT_OBJECT_NAME_INVALID; /* no room for the host's terminator */
+    if (text.Length == 0xfffe) return REG_FAILED;
     *status = NT_NO_MEMORY;
     if (!allocate(name)) return REG_FAILED;
     name->is_relative = false;

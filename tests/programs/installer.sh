@@ -194,7 +194,8 @@ install_in() { # KIND VERSION
 }
 look_at() { # KIND VERSION
     class_of "$2"
-    gives "$where: start opens the file with the program" "$2" '' go cmd.exe /c 'start /wait C:\kit\x.fvmdemo'
+    gives "$where: start opens the file with the program" \
+        "$2" '' go cmd.exe /c 'start /wait C:\kit\x.fvmdemo'
     gives "$where: so does ShellExecute" "$2" '' go 'C:\kit\client.exe' open 'C:\kit\x.fvmdemo'
     try "$where: the start-menu link starts it" go cmd.exe /c 'C:\kit\link.bat'
     for text in "greetings of $2" "greetings of $2" "no file"; do
@@ -286,14 +287,17 @@ for where in nsis1 nsis2 msi1 msi2; do
     for file in expected "$where-changes-after"; do
         { echo "changes:"; grep '^[A-Z] [A-Z]:' "$scratch/$file" | LC_ALL=C sort; } >"$scratch/$file-sorted"
     done
-    same "$where: its files are as before the installation" "$scratch/expected-sorted" "$scratch/$where-changes-after-sorted"
+    same "$where: its files are as before the installation" \
+        "$scratch/expected-sorted" "$scratch/$where-changes-after-sorted"
     if [ "${where%[12]}" = nsis ]; then
-        same "$where: its registry is as before the installation" "$scratch/$where-before" "$scratch/$where-removed"
+        same "$where: its registry is as before the installation" \
+            "$scratch/$where-before" "$scratch/$where-removed"
         continue
     fi
     # The Windows installer keeps some keys, all of them empty, of its own.
     added before removed >"$scratch/left"
-    same "$where: its registry is as after uninstalling natively" "$scratch/native-msi-left" "$scratch/left"
+    same "$where: its registry is as after uninstalling natively" \
+        "$scratch/native-msi-left" "$scratch/left"
     grep -v '^\[.*\\Installer\(\\[A-Za-z0-9-]*\)*\]$' "$scratch/left" >"$scratch/more"
     LC_ALL=C comm -23 <(with_keys "$scratch/$where-before") <(with_keys "$scratch/$where-removed") >>"$scratch/more"
     if [ -s "$scratch/more" ]; then
