@@ -25,8 +25,7 @@ void registry_key_free(struct registry_key *key)
     *key = (struct registry_key){0};
 }
 
-/* The base's node at a path, without links. */
-static uint32_t base_node(const struct registry_view *view, struct fvm_wstr path)
+uint32_t registry_view_base(const struct registry_view *view, struct fvm_wstr path)
 {
     uint32_t node = view->base.r ? fvm_reg_root(view->base.r) : 0, pos = 0;
     while (node && pos < path.len) {
@@ -54,7 +53,7 @@ bool registry_view_find(const struct registry_view *view, struct fvm_wstr path, 
             found = true;
         } else if (look.verdict == FVM_REG_IS_BASE) {
             key->own = look.node;
-            key->base = base_node(view, (struct fvm_wstr){look.base, look.base_len});
+            key->base = registry_view_base(view, (struct fvm_wstr){look.base, look.base_len});
             found = key->base != 0;
             if (found && !look.moved) {
                 /* as the base spells it */
@@ -121,7 +120,7 @@ bool registry_view_child(const struct registry_view *view, const struct registry
             child->own = own;
         } else if (flags & FVM_REG_ORIGIN) {
             child->own = own;
-            child->base = base_node(view, fvm_reg_origin(r, own));
+            child->base = registry_view_base(view, fvm_reg_origin(r, own));
             if (!child->base) continue;
         } else {
             if (c < 0) continue; /* the base has lost it */

@@ -24,6 +24,9 @@ bool registry_view_find(const struct registry_view *view, struct fvm_wstr path, 
                         struct registry_key *key);
 void registry_key_free(struct registry_key *key);
 
+/* The base's node at a place in the base (links are not followed), 0 when there is none. */
+uint32_t registry_view_base(const struct registry_view *view, struct fvm_wstr path);
+
 /* The index-th value or subkey in the host's order; false beyond the end. Names and data lie in
  * the stores; a subkey is to be freed. */
 struct registry_iter {

@@ -91,6 +91,7 @@ static int fill(char *block, uint64_t size, uint64_t reg_size, const struct vm *
     struct space_log log;
     if (space_load_log(vm, ix, &log, err)) return -1;
     int rc = space_recover(vm, ix, &log, err);
+    s->changes_beyond_c = log.summary.beyond_c;
     s->log_tail = log.summary.valid;
     s->log_seq = log.summary.last_seq;
     space_free_log(&log);

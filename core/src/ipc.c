@@ -37,7 +37,10 @@ static void put_ascii(struct writer *w, const char *s)
     }
 }
 
-static uint32_t written(const struct writer *w) { return w->full ? 0 : w->len; }
+static uint32_t written(const struct writer *w)
+{
+    return w->full ? 0 : w->len;
+}
 
 /* Does the next component equal this one? Takes "\component" away when it does. */
 static bool take(struct reader *r, const char *component)
@@ -58,7 +61,10 @@ static bool take(struct reader *r, const char *component)
 }
 
 /* Is there more than a backslash left? Without that it is the directory or device itself. */
-static bool has_name(const struct reader *r) { return r->left.len > 1; }
+static bool has_name(const struct reader *r)
+{
+    return r->left.len > 1;
+}
 
 /* The same when a name follows: for components that are links. */
 static bool take_link(struct reader *r, const char *component)
@@ -135,8 +141,8 @@ static bool dos_device(struct fvm_wstr id, struct reader *r, struct writer *w,
         return true;
     }
     /* other machines' names are left to the host */
-    if (take(&unc, "UNC") && (take(&unc, "localhost") || take(&unc, "127.0.0.1") ||
-                              take(&unc, "."))) {
+    if (take(&unc, "UNC") &&
+        (take(&unc, "localhost") || take(&unc, "127.0.0.1") || take(&unc, "."))) {
         bool pipe = take(&unc, "PIPE");
         if (pipe || take(&unc, "MAILSLOT")) {
             *kind = device(id, &unc, pipe, w);
@@ -152,9 +158,12 @@ static bool session_object(struct fvm_wstr id, struct reader *r, struct writer *
     struct reader in = *r;
 
     if (take(&in, "BNOLINKS")) {
-        if (take_link(&in, "0")) *kind = object(id, &in, "Global", w, out);
-        else if (take_link(&in, FVM_IPC_SESSION)) *kind = object(id, &in, "Local", w, out);
-        else *kind = object(id, &in, "Links", w, out);
+        if (take_link(&in, "0"))
+            *kind = object(id, &in, "Global", w, out);
+        else if (take_link(&in, FVM_IPC_SESSION))
+            *kind = object(id, &in, "Local", w, out);
+        else
+            *kind = object(id, &in, "Links", w, out);
         return true;
     }
     if (take(&in, "0") && take(&in, "BaseNamedObjects")) {
@@ -180,7 +189,8 @@ enum fvm_ipc_kind fvm_ipc_to_private(struct fvm_wstr id, struct fvm_wstr name, b
     out->len = 0;
     out->part = NULL;
     out->inner = (struct fvm_wstr){NULL, 0};
-    if (!name.len || name.len > NAME_MOST || name.ptr[0] != '\\' || (name.len > 1 && name.ptr[1] == '\\'))
+    if (!name.len || name.len > NAME_MOST || name.ptr[0] != '\\' ||
+        (name.len > 1 && name.ptr[1] == '\\'))
         return FVM_IPC_NOT;
     /* the host's own links at the beginning */
     for (;;) {
@@ -263,7 +273,8 @@ uint32_t fvm_ipc_to_view(struct fvm_wstr id, struct fvm_wstr real, fvm_wchar *ds
     if (starts_with(&s, TREE) && starts_with_id(&s, id)) {
         for (uint32_t i = 0; i < sizeof parts / sizeof *parts; i++) {
             struct fvm_wstr rest = s;
-            if (!starts_with(&rest, parts[i].private) || (rest.len && rest.ptr[0] != '\\')) continue;
+            if (!starts_with(&rest, parts[i].private) || (rest.len && rest.ptr[0] != '\\'))
+                continue;
             put_ascii(&w, parts[i].view);
             put(&w, rest.ptr, rest.len);
             if (!w.len) put_ascii(&w, "\\"); /* Root itself */

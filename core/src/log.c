@@ -105,6 +105,16 @@ int fvm_log_apply(const struct fvm_log_record *r, struct fvm_index *ix)
     return FVM_INDEX_INVALID;
 }
 
+static bool is_beyond_c(struct fvm_wstr path)
+{
+    return path.len && (path.len < 2 || path.ptr[0] != 'C' || path.ptr[1] != ':');
+}
+
+bool fvm_log_is_beyond_c(const struct fvm_log_record *r)
+{
+    return is_beyond_c(r->path) || is_beyond_c(r->other);
+}
+
 bool fvm_log_replay(const void *file, size_t len, struct fvm_index *ix,
                     struct fvm_log_summary *out)
 {
@@ -126,6 +136,7 @@ bool fvm_log_replay(const void *file, size_t len, struct fvm_index *ix,
             break;
         }
         if (ix && fvm_log_apply(&r, ix) < 0) out->failed++;
+        out->beyond_c |= fvm_log_is_beyond_c(&r);
         out->last = r;
         out->last_seq = r.seq;
         out->records++;

@@ -208,6 +208,8 @@ void file_record_commit(void)
 {
     bool rename = begun.op == FVM_LOG_RENAME;
 
+    if (fvm_log_is_beyond_c(&begun)) guest_shared->changes_beyond_c = 1;
+
     guest_shared->log_tail += begun_size;
     guest_shared->log_seq = begun.seq;
     if (fvm_log_apply(&begun, guest_index) == FVM_INDEX_FULL) {

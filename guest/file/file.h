@@ -230,6 +230,11 @@ bool file_open_in_vm(struct fvm_wstr base);
 /* May it be opened so, next to those that are open? */
 bool file_open_allowed(struct fvm_wstr base, ACCESS_MASK wanted, ULONG sharing);
 
+/* --- links.c ------------------------------------------------------------------------------------------ */
+/* Where the VM has changed what lies beyond drive C:, finds out whether the name leads there
+ * through a link, and looks it up as what it is. Not under the lock. */
+void file_follow_links(struct file_name *name);
+
 /* --- watch.c ------------------------------------------------------------------------------------------ */
 /* Gives a directory of the base a private folder and marks it as watched. */
 NTSTATUS file_watch(struct file_name *name);

@@ -231,6 +231,7 @@ enum file_kind file_resolve(const OBJECT_ATTRIBUTES *program_attr, ULONG options
     if (finish(name, (struct fvm_wstr){path.dst, path.len}) != FILE_IS_NAMED) return FILE_IS_OTHER;
     /* A handle of a private folder leads nowhere in the base, and the other way round. */
     if (attr.RootDirectory) name->rewritten = true;
+    file_follow_links(name);
     return FILE_IS_NAMED;
 }
 

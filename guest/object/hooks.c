@@ -34,7 +34,7 @@ OPEN_HOOK(link, OBJECT_LINK)
 #define CREATE(handle, attr, call)                                                                 \
     do {                                                                                           \
         struct object_name n;                                                                      \
-        NTSTATUS status = object_begin_new(&n, attr, false);                                           \
+        NTSTATUS status = object_begin_new(&n, attr, false);                                       \
         if (status) return fail(handle, status);                                                   \
         do                                                                                         \
             status = object_real.call;                                                             \
@@ -139,8 +139,8 @@ static NTSTATUS NTAPI hook_create_link(HANDLE *handle, ACCESS_MASK access,
         object_end(&n);
         return fail(handle, NT_NO_MEMORY);
     }
-    if (guest_read(&program, target, sizeof(program)) && program.Length &&
-        program.MaximumLength && program.Buffer && private_target(&program, &own, scratch))
+    if (guest_read(&program, target, sizeof(program)) && program.Length && program.MaximumLength &&
+        program.Buffer && private_target(&program, &own, scratch))
         use = &own;
     do
         status = object_real.create_link(handle, access, n.use, use);
@@ -235,7 +235,6 @@ const struct guest_hook guest_object_hooks[] = {
     {"NtClose", NULL, (void **)&object_real.close},
     {"NtQueryObject", NULL, (void **)&object_real.query_object},
     {"NtCreateNamedPipeFile", pipe_hook_create, (void **)&object_real.create_pipe},
-    {"NtCreateMailslotFile", pipe_hook_create_mailslot,
-     (void **)&object_real.create_mailslot},
+    {"NtCreateMailslotFile", pipe_hook_create_mailslot, (void **)&object_real.create_mailslot},
     {NULL, NULL, NULL},
 };

@@ -21,10 +21,22 @@ struct fvm_wstr object_vm_id(void)
     return (struct fvm_wstr){guest_shared->vm_id, guest_shared->vm_id_len};
 }
 
-static fvm_wchar *input(struct object_name *n) { return n->scratch; }
-static fvm_wchar *private_name(struct object_name *n) { return n->scratch + OBJECT_NAME_CAP; }
-static fvm_wchar *view_name(struct object_name *n) { return n->scratch + 2 * OBJECT_NAME_CAP; }
-static fvm_wchar *spare(struct object_name *n) { return n->scratch + 3 * OBJECT_NAME_CAP; }
+static fvm_wchar *input(struct object_name *n)
+{
+    return n->scratch;
+}
+static fvm_wchar *private_name(struct object_name *n)
+{
+    return n->scratch + OBJECT_NAME_CAP;
+}
+static fvm_wchar *view_name(struct object_name *n)
+{
+    return n->scratch + 2 * OBJECT_NAME_CAP;
+}
+static fvm_wchar *spare(struct object_name *n)
+{
+    return n->scratch + 3 * OBJECT_NAME_CAP;
+}
 
 static void set_name(struct object_name *n, const fvm_wchar *text, uint32_t len)
 {
@@ -103,7 +115,8 @@ static uint32_t link_target(struct object_name *n, uint32_t prefix, fvm_wchar *d
     target.Length = 0;
     target.MaximumLength = 0xfffe;
     if (target.Buffer && !object_real.query_link(link, &target, NULL)) {
-        struct fvm_wstr real = {(fvm_wchar *)target.Buffer, target.Length / (uint32_t)sizeof(WCHAR)};
+        struct fvm_wstr real = {(fvm_wchar *)target.Buffer,
+                                target.Length / (uint32_t)sizeof(WCHAR)};
 
         len = fvm_ipc_to_view(object_vm_id(), real, dst, OBJECT_NAME_CAP);
         if (!len && real.len < OBJECT_NAME_CAP) {
@@ -180,8 +193,7 @@ static NTSTATUS translate(struct object_name *n, uint32_t len, bool link_itself)
     struct fvm_ipc_name out;
     enum fvm_ipc_kind kind;
 
-    if (relative && !make_absolute(n, n->attr.RootDirectory, &len, &own))
-        return STATUS_SUCCESS;
+    if (relative && !make_absolute(n, n->attr.RootDirectory, &len, &own)) return STATUS_SUCCESS;
     for (uint32_t links = 0;; links++) {
         out = (struct fvm_ipc_name){.dst = private_name(n), .cap = NAME_MAX};
         kind = fvm_ipc_to_private(object_vm_id(), (struct fvm_wstr){input(n), len}, fold, &out);

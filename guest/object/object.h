@@ -35,7 +35,7 @@ enum object_type {
 
 /* A name in use by one call: what the host gets instead of the program's. */
 struct object_name {
-    const OBJECT_ATTRIBUTES *use; /* for the host */
+    const OBJECT_ATTRIBUTES *use;     /* for the host */
     const OBJECT_ATTRIBUTES *program; /* the same, when the host needs no other name for it */
     bool outside;         /* not where the VM's objects are: use names a place in its own tree */
     struct fvm_wstr view; /* absolute name without aliases; empty when use is the program's */
@@ -89,8 +89,8 @@ struct object_real {
     NTSTATUS(NTAPI *close)(HANDLE);
     NTSTATUS(NTAPI *query_object)(HANDLE, ULONG, void *, ULONG, ULONG *);
     NTSTATUS(NTAPI *create_pipe)
-    (HANDLE *, ACCESS_MASK, const OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, ULONG, ULONG, ULONG, ULONG,
-     ULONG, ULONG, ULONG, ULONG, ULONG, LARGE_INTEGER *);
+    (HANDLE *, ACCESS_MASK, const OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, ULONG, ULONG, ULONG,
+     ULONG, ULONG, ULONG, ULONG, ULONG, ULONG, LARGE_INTEGER *);
     NTSTATUS(NTAPI *create_mailslot)
     (HANDLE *, ACCESS_MASK, const OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, ULONG, ULONG, ULONG,
      LARGE_INTEGER *);

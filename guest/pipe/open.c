@@ -111,9 +111,9 @@ NTSTATUS NTAPI pipe_hook_create(HANDLE *handle, ACCESS_MASK access, const OBJECT
     NTSTATUS status = object_begin(&n, attr, false);
 
     if (status) return guest_write(handle, &none, sizeof(none)) ? status : NT_ACCESS_VIOLATION;
-    status = object_real.create_pipe(handle, access, creation_name(&n), io, sharing, disposition, options, type,
-                                     read_mode, completion, instances, in_quota, out_quota,
-                                     timeout);
+    status = object_real.create_pipe(handle, access, creation_name(&n), io, sharing, disposition,
+                                     options, type, read_mode, completion, instances, in_quota,
+                                     out_quota, timeout);
     object_end(&n);
     return status;
 }
@@ -128,7 +128,8 @@ NTSTATUS NTAPI pipe_hook_create_mailslot(HANDLE *handle, ACCESS_MASK access,
     NTSTATUS status = object_begin(&n, attr, false);
 
     if (status) return guest_write(handle, &none, sizeof(none)) ? status : NT_ACCESS_VIOLATION;
-    status = object_real.create_mailslot(handle, access, creation_name(&n), io, options, quota, most, timeout);
+    status = object_real.create_mailslot(handle, access, creation_name(&n), io, options, quota,
+                                         most, timeout);
     object_end(&n);
     return status;
 }

@@ -8,9 +8,9 @@ struct pipe_wait { /* FILE_PIPE_WAIT_FOR_BUFFER */
     WCHAR name[1];
 };
 
-NTSTATUS guest_pipe_wait(guest_control_fn real, HANDLE file, HANDLE event, void *apc,
-                         void *context, IO_STATUS_BLOCK *io, const void *in, ULONG in_size,
-                         void *out, ULONG out_size)
+NTSTATUS guest_pipe_wait(guest_control_fn real, HANDLE file, HANDLE event, void *apc, void *context,
+                         IO_STATUS_BLOCK *io, const void *in, ULONG in_size, void *out,
+                         ULONG out_size)
 {
     const ULONG head = offsetof(struct pipe_wait, name);
     struct pipe_wait *own = NULL;
@@ -18,8 +18,8 @@ NTSTATUS guest_pipe_wait(guest_control_fn real, HANDLE file, HANDLE event, void 
 
     /* what is malformed is for the host to refuse */
     if (in_size >= sizeof(*own)) own = guest_scratch_get();
-    if (!own || in_size > room / 2 || !guest_read(own, in, head) ||
-        !own->name_length || own->name_length > in_size - head) {
+    if (!own || in_size > room / 2 || !guest_read(own, in, head) || !own->name_length ||
+        own->name_length > in_size - head) {
         guest_scratch_put(own);
         return real(file, event, apc, context, io, GUEST_FSCTL_PIPE_WAIT, (void *)(uintptr_t)in,
                     in_size, out, out_size);

@@ -84,8 +84,7 @@ static size_t keep_processes(uint8_t *list, const struct process_list *members, 
             size_t length = next;
             if (!next) {
                 /* the last one ends with its name and a terminator */
-                length = name ? (size_t)(name - (list + from)) + e->name.MaximumLength
-                              : sizeof(*e);
+                length = name ? (size_t)(name - (list + from)) + e->name.MaximumLength : sizeof(*e);
             }
             if (any) ((struct process_entry *)(list + last))->next = (ULONG)(to - last);
             if (name) e->name.Buffer = (WCHAR *)(target + to + (name - (list + from)));

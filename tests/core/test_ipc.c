@@ -89,7 +89,8 @@ static void outside(void **state)
     check("\\??\\GLOBALROOT", false, FVM_IPC_OUTSIDE, TREE "\\Root\\??\\GLOBALROOT");
     check("\\??\\GLOBALROOT\\", false, FVM_IPC_OUTSIDE, TREE "\\Root\\??\\GLOBALROOT\\");
     check("\\??\\GLOBALROOT\\Device\\Null", false, FVM_IPC_OUTSIDE, TREE "\\Root\\Device\\Null");
-    check("\\??\\UNC\\server\\pipe\\x", true, FVM_IPC_OUTSIDE, TREE "\\Root\\??\\UNC\\server\\pipe\\x");
+    check("\\??\\UNC\\server\\pipe\\x", true, FVM_IPC_OUTSIDE,
+          TREE "\\Root\\??\\UNC\\server\\pipe\\x");
     check("", false, FVM_IPC_NOT, NULL);
     check("x", false, FVM_IPC_NOT, NULL);
     check("\\\\BaseNamedObjects\\x", false, FVM_IPC_NOT, NULL);
@@ -98,9 +99,15 @@ static void outside(void **state)
 static void pipes(void **state)
 {
     static const char *const same[] = {
-        "\\??\\pipe\\x", "\\??\\PIPE\\x", "\\DosDevices\\Pipe\\x", "\\Device\\NamedPipe\\x",
-        "\\??\\UNC\\localhost\\pipe\\x", "\\??\\UNC\\127.0.0.1\\PIPE\\x", "\\??\\UNC\\.\\pipe\\x",
-        "\\??\\GLOBALROOT\\Device\\NamedPipe\\x", "\\??\\Global\\pipe\\x",
+        "\\??\\pipe\\x",
+        "\\??\\PIPE\\x",
+        "\\DosDevices\\Pipe\\x",
+        "\\Device\\NamedPipe\\x",
+        "\\??\\UNC\\localhost\\pipe\\x",
+        "\\??\\UNC\\127.0.0.1\\PIPE\\x",
+        "\\??\\UNC\\.\\pipe\\x",
+        "\\??\\GLOBALROOT\\Device\\NamedPipe\\x",
+        "\\??\\Global\\pipe\\x",
     };
     (void)state;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
@@ -110,7 +117,8 @@ static void pipes(void **state)
           "\\Device\\NamedPipe\\fvm\\0123456789abcdef\\a\\..\\..\\x");
     check("\\??\\PIPE\\fvm\\0123456789abcdef\\x", false, FVM_IPC_PIPE,
           "\\Device\\NamedPipe\\fvm\\0123456789abcdef\\fvm\\0123456789abcdef\\x");
-    check("\\??\\PIPE\\\\x", false, FVM_IPC_PIPE, "\\Device\\NamedPipe\\fvm\\0123456789abcdef\\\\x");
+    check("\\??\\PIPE\\\\x", false, FVM_IPC_PIPE,
+          "\\Device\\NamedPipe\\fvm\\0123456789abcdef\\\\x");
     check("\\??\\PIPE", false, FVM_IPC_DEVICE, NULL);
     check("\\??\\PIPE\\", false, FVM_IPC_DEVICE, NULL);
     check("\\Device\\NamedPipe", false, FVM_IPC_DEVICE, NULL);
@@ -125,9 +133,14 @@ static void views(void **state)
 {
     fvm_wchar in[512], dst[512];
     static const char *const hidden[] = {
-        TREE, TREE "\\Members", TREE "\\GlobalX\\x", "\\BaseNamedObjects\\x",
-        "\\BaseNamedObjects\\FVM-fedcba9876543210\\Global\\x", "\\Device\\NamedPipe\\x",
-        "\\Device\\NamedPipe\\fvm\\fedcba9876543210\\x", "\\??\\C:\\x",
+        TREE,
+        TREE "\\Members",
+        TREE "\\GlobalX\\x",
+        "\\BaseNamedObjects\\x",
+        "\\BaseNamedObjects\\FVM-fedcba9876543210\\Global\\x",
+        "\\Device\\NamedPipe\\x",
+        "\\Device\\NamedPipe\\fvm\\fedcba9876543210\\x",
+        "\\??\\C:\\x",
     };
 
     (void)state;
@@ -151,14 +164,16 @@ static void long_names(void **state)
         in[i] = 'n';
     wide("\\BaseNamedObjects\\", in, 18);
     in[18] = 'n';
-    assert_int_equal(fvm_ipc_to_private(id, (struct fvm_wstr){in, MOST}, false, &out), FVM_IPC_LONG);
+    assert_int_equal(fvm_ipc_to_private(id, (struct fvm_wstr){in, MOST}, false, &out),
+                     FVM_IPC_LONG);
     assert_string_equal(out.part, "Global");
     assert_int_equal(out.inner.len, MOST - 17);
     assert_int_equal(fvm_ipc_to_private(id, (struct fvm_wstr){in, MOST + 1}, false, &out),
                      FVM_IPC_NOT);
     /* pipes: cut, yet different names stay different */
     wide("\\Device\\NamedPipe\\", in, 18);
-    assert_int_equal(fvm_ipc_to_private(id, (struct fvm_wstr){in, MOST}, false, &out), FVM_IPC_PIPE);
+    assert_int_equal(fvm_ipc_to_private(id, (struct fvm_wstr){in, MOST}, false, &out),
+                     FVM_IPC_PIPE);
     assert_int_equal(out.len, MOST);
     in[MOST - 1] = 'N';
     assert_int_equal(fvm_ipc_to_private(id, (struct fvm_wstr){in, MOST}, false, &second),

@@ -49,8 +49,14 @@ static const OA *named(const WCHAR *name)
 
 /* --- objects: made by the server, opened by the client ----------------------------------- */
 #define PAIR(name, make, open)                                                                     \
-    static DWORD make_##name(void) { return make; }                                                \
-    static DWORD meet_##name(void) { return open; }
+    static DWORD make_##name(void)                                                                 \
+    {                                                                                              \
+        return make;                                                                               \
+    }                                                                                              \
+    static DWORD meet_##name(void)                                                                 \
+    {                                                                                              \
+        return open;                                                                               \
+    }
 static HANDLE h;
 
 PAIR(event, win(CreateEventW(NULL, TRUE, FALSE, N L"event")),
@@ -63,7 +69,8 @@ PAIR(semaphore, win(CreateSemaphoreW(NULL, 0, 1, N L"sem")),
      win(OpenSemaphoreW(SEMAPHORE_ALL_ACCESS, FALSE, N L"sem")))
 PAIR(timer, win(CreateWaitableTimerW(NULL, TRUE, N L"timer")),
      win(OpenWaitableTimerW(TIMER_ALL_ACCESS, FALSE, N L"timer")))
-PAIR(section, win(CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 4096, N L"map")),
+PAIR(section,
+     win(CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 4096, N L"map")),
      win(OpenFileMappingW(FILE_MAP_READ, FALSE, N L"map")))
 PAIR(job, win(CreateJobObjectW(NULL, N L"job")),
      win(OpenJobObjectW(JOB_OBJECT_QUERY, FALSE, N L"job")))
@@ -87,17 +94,21 @@ static DWORD make_link(void)
     UNICODE_STRING target;
 
     RtlInitUnicodeString(&target, L"\\BaseNamedObjects");
-    return (DWORD)NtCreateSymbolicLinkObject(&h, GENERIC_ALL, named(L"\\BaseNamedObjects\\" N L"link"),
-                                             &target);
+    return (DWORD)NtCreateSymbolicLinkObject(&h, GENERIC_ALL,
+                                             named(L"\\BaseNamedObjects\\" N L"link"), &target);
 }
 
 static DWORD meet_link(void)
 {
-    return (DWORD)NtOpenSymbolicLinkObject(&h, GENERIC_READ, named(L"\\BaseNamedObjects\\" N L"link"));
+    return (DWORD)NtOpenSymbolicLinkObject(&h, GENERIC_READ,
+                                           named(L"\\BaseNamedObjects\\" N L"link"));
 }
 
 /* A program that runs once: the second one finds the first one's mutex. */
-static DWORD make_single(void) { return win(CreateMutexW(NULL, FALSE, N L"single")); }
+static DWORD make_single(void)
+{
+    return win(CreateMutexW(NULL, FALSE, N L"single"));
+}
 
 static DWORD meet_single(void)
 {
@@ -123,9 +134,9 @@ static DWORD WINAPI serve(void *name)
     DWORD n;
 
     for (;;) {
-        HANDLE pipe = CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX,
-                                       PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE,
-                                       PIPE_UNLIMITED_INSTANCES, 512, 512, 1000, NULL);
+        HANDLE pipe =
+            CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE,
+                             PIPE_UNLIMITED_INSTANCES, 512, 512, 1000, NULL);
         if (pipe == INVALID_HANDLE_VALUE) return 1;
         if (ConnectNamedPipe(pipe, NULL) || GetLastError() == ERROR_PIPE_CONNECTED) {
             while (ReadFile(pipe, buffer, sizeof buffer, &n, NULL))
@@ -156,7 +167,10 @@ static DWORD meet_pipe(void)
     return error;
 }
 
-static DWORD nothing(void) { return 0; }
+static DWORD nothing(void)
+{
+    return 0;
+}
 
 static DWORD meet_pipe_call(void)
 {
@@ -198,7 +212,10 @@ static DWORD meet_process(void)
     return win(OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, server_pid));
 }
 
-static DWORD meet_terminate(void) { return win(OpenProcess(PROCESS_TERMINATE, FALSE, server_pid)); }
+static DWORD meet_terminate(void)
+{
+    return win(OpenProcess(PROCESS_TERMINATE, FALSE, server_pid));
+}
 
 static DWORD meet_thread(void)
 {
@@ -212,7 +229,8 @@ static DWORD meet_snapshot(void)
     bool found = false;
 
     if (snapshot == INVALID_HANDLE_VALUE) return GetLastError();
-    for (BOOL more = Process32FirstW(snapshot, &entry); more; more = Process32NextW(snapshot, &entry))
+    for (BOOL more = Process32FirstW(snapshot, &entry); more;
+         more = Process32NextW(snapshot, &entry))
         found |= entry.th32ProcessID == server_pid;
     CloseHandle(snapshot);
     return found ? 0 : ERROR_NO_MORE_FILES;
@@ -270,7 +288,8 @@ static int trees(void)
     if (NtOpenDirectoryObject(&dir, 1, named(L"\\BaseNamedObjects"))) return 1;
     while (!NtQueryDirectoryObject(dir, &entry, sizeof entry, TRUE, FALSE, &context, NULL))
         found += entry.name.Length > 8 && !wcsncmp(entry.name.Buffer, L"FVM-", 4);
-    for (BOOL more = Process32FirstW(snapshot, &process); more; more = Process32NextW(snapshot, &process))
+    for (BOOL more = Process32FirstW(snapshot, &process); more;
+         more = Process32NextW(snapshot, &process))
         running += !_wcsicmp(process.szExeFile, L"obj_meet.exe");
     printf("%d trees, %d processes\n", found, running);
     return 0;
@@ -328,13 +347,16 @@ int main(int argc, char **argv)
         fgets(line, sizeof line, stdin);
         return 0;
     }
-    if (argc < 4 || strcmp(argv[1], "client")) t_die("usage: obj_meet server | client PID TID | list");
+    if (argc < 4 || strcmp(argv[1], "client"))
+        t_die("usage: obj_meet server | client PID TID | list");
     server_pid = (DWORD)strtoul(argv[2], NULL, 10);
     server_tid = (DWORD)strtoul(argv[3], NULL, 10);
     for (size_t i = 0; i < count; i++) {
         DWORD error = ways[i].meet();
-        if (error) printf("%s\t%lx\n", ways[i].name, error);
-        else printf("%s\tmet\n", ways[i].name);
+        if (error)
+            printf("%s\t%lx\n", ways[i].name, error);
+        else
+            printf("%s\tmet\n", ways[i].name);
         fflush(stdout);
     }
     return 0;

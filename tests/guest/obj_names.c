@@ -28,7 +28,10 @@ static const OA *named_at(HANDLE root, const WCHAR *name, ULONG flags)
     return &attr;
 }
 
-static const OA *named(const WCHAR *name) { return named_at(NULL, name, OBJ_CASE_INSENSITIVE); }
+static const OA *named(const WCHAR *name)
+{
+    return named_at(NULL, name, OBJ_CASE_INSENSITIVE);
+}
 
 /* The name that the host gives for the handle. */
 static const char *name_of(HANDLE h)
@@ -114,12 +117,30 @@ static void spellings(void)
 static void bad_names(void)
 {
     static const WCHAR *const bad[] = {
-        L"", L"\\", L"\\\\BaseNamedObjects\\x", L"\\BaseNamedObjects\\\\x", L"\\BaseNamedObjects\\",
-        L"\\BaseNamedObjects", L"BaseNamedObjects\\x", L"x", L"\\BaseNamedObjects\\x\\",
-        L"\\BaseNamedObjects\\x\\y", L"\\BaseNamedObjects\\..\\x", L"\\BaseNamedObjects\\.",
-        L"\\??\\PIPE\\x", L"\\Device\\NamedPipe", L"\\Device\\NamedPipe\\", L"\\Sessions",
-        L"\\Sessions\\1", L"\\Sessions\\1\\", L"\\??", L"\\??\\", L"\\??\\GLOBALROOT",
-        L"\\??\\GLOBALROOT\\", L"\\DosDevices", L"\\BaseNamedObjects\\Global",
+        L"",
+        L"\\",
+        L"\\\\BaseNamedObjects\\x",
+        L"\\BaseNamedObjects\\\\x",
+        L"\\BaseNamedObjects\\",
+        L"\\BaseNamedObjects",
+        L"BaseNamedObjects\\x",
+        L"x",
+        L"\\BaseNamedObjects\\x\\",
+        L"\\BaseNamedObjects\\x\\y",
+        L"\\BaseNamedObjects\\..\\x",
+        L"\\BaseNamedObjects\\.",
+        L"\\??\\PIPE\\x",
+        L"\\Device\\NamedPipe",
+        L"\\Device\\NamedPipe\\",
+        L"\\Sessions",
+        L"\\Sessions\\1",
+        L"\\Sessions\\1\\",
+        L"\\??",
+        L"\\??\\",
+        L"\\??\\GLOBALROOT",
+        L"\\??\\GLOBALROOT\\",
+        L"\\DosDevices",
+        L"\\BaseNamedObjects\\Global",
     };
     HANDLE h, dir = base_directory();
     WCHAR *text = malloc(65536);
@@ -143,7 +164,8 @@ static void bad_names(void)
         if (status >= 0) NtClose(h);
     }
     /* without the flag case counts */
-    t_say("case: %s", t_status(NtOpenDirectoryObject(&h, 1, named_at(NULL, L"\\basenamedobjects", 0))));
+    t_say("case: %s",
+          t_status(NtOpenDirectoryObject(&h, 1, named_at(NULL, L"\\basenamedobjects", 0))));
 
     t_part("long names");
     wcscpy(text, L"\\BaseNamedObjects\\");
@@ -196,7 +218,10 @@ static void queries(void)
 }
 
 /* --- directories and links ------------------------------------------------------------------- */
-static int compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 /* Entries that the test or the host made for everybody, sorted. */
 static void list(const WCHAR *directory)
@@ -213,14 +238,16 @@ static void list(const WCHAR *directory)
 
     t_say("list %s: %s", t_text(directory, -1), t_status(status));
     if (status) return;
-    while (!(status = NtQueryDirectoryObject(h, &entry, sizeof entry, TRUE, FALSE, &context, NULL))) {
+    while (
+        !(status = NtQueryDirectoryObject(h, &entry, sizeof entry, TRUE, FALSE, &context, NULL))) {
         const char *text = t_text(entry.name.Buffer, entry.name.Length / 2);
         if (strncmp(text, "fvm-t", 5) && strcmp(text, "Global") && strcmp(text, "Local") &&
             strcmp(text, "Session") && strcmp(text, "0") && strcmp(text, "1") &&
             strcmp(text, "BaseNamedObjects") && strcmp(text, "Sessions"))
             continue;
         char line[256];
-        snprintf(line, sizeof line, "%s (%s)", text, t_text(entry.type.Buffer, entry.type.Length / 2));
+        snprintf(line, sizeof line, "%s (%s)", text,
+                 t_text(entry.type.Buffer, entry.type.Length / 2));
         if (count < 64) lines[count++] = strdup(line);
     }
     qsort(lines, (size_t)count, sizeof *lines, compare);
@@ -268,16 +295,20 @@ static void directories(void)
     IO_STATUS_BLOCK io;
 
     t_part("directories");
-    t_say("make: %s", t_status(NtCreateDirectoryObject(&dir, 0xf, named(L"\\BaseNamedObjects\\fvm-t-dir"))));
-    t_say("again: %s", t_status(NtCreateDirectoryObject(&h, 0xf, named(L"\\BaseNamedObjects\\fvm-t-dir"))));
+    t_say("make: %s",
+          t_status(NtCreateDirectoryObject(&dir, 0xf, named(L"\\BaseNamedObjects\\fvm-t-dir"))));
+    t_say("again: %s",
+          t_status(NtCreateDirectoryObject(&h, 0xf, named(L"\\BaseNamedObjects\\fvm-t-dir"))));
     t_say("deep: %s", t_status(NtCreateDirectoryObject(&deep, 0xf, named_at(dir, L"deep", 0))));
     t_say("name: %s", name_of(deep));
-    t_say("event: %s", t_status(NtCreateEvent(&event, EVENT_ALL_ACCESS, named_at(deep, L"e", 0), 0, FALSE)));
+    t_say("event: %s",
+          t_status(NtCreateEvent(&event, EVENT_ALL_ACCESS, named_at(deep, L"e", 0), 0, FALSE)));
     t_say("name: %s", name_of(event));
     t_say("open: %s", t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS,
-                                            named(L"\\BaseNamedObjects\\fvm-t-dir\\deep\\e"))));
+                                           named(L"\\BaseNamedObjects\\fvm-t-dir\\deep\\e"))));
     NtClose(h);
-    t_say("wrong type: %s", t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\BaseNamedObjects\\fvm-t-dir"))));
+    t_say("wrong type: %s",
+          t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\BaseNamedObjects\\fvm-t-dir"))));
     list(L"\\BaseNamedObjects");
     list(L"\\Sessions\\1\\BaseNamedObjects");
     list(L"\\Sessions\\BNOLINKS");
@@ -292,29 +323,42 @@ static void directories(void)
     target_of(L"\\Sessions\\BNOLINKS\\1");
     target_of(L"\\??\\GLOBALROOT");
     target_of(L"\\DosDevices");
-    t_say("to a directory: %s", t_status(make_link(&link, L"\\BaseNamedObjects\\fvm-t-link", L"\\BaseNamedObjects\\fvm-t-dir")));
+    t_say("to a directory: %s", t_status(make_link(&link, L"\\BaseNamedObjects\\fvm-t-link",
+                                                   L"\\BaseNamedObjects\\fvm-t-dir")));
     target_of(L"\\BaseNamedObjects\\fvm-t-link");
     t_say("through: %s", t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS,
-                                               named(L"\\BaseNamedObjects\\fvm-t-link\\deep\\e"))));
+                                              named(L"\\BaseNamedObjects\\fvm-t-link\\deep\\e"))));
     t_say("name: %s", name_of(h));
     NtClose(h);
     NtClose(link);
-    t_say("to \\DosDevices: %s", t_status(make_link(&link, L"\\BaseNamedObjects\\fvm-t-link", L"\\DosDevices")));
+    t_say("to \\DosDevices: %s",
+          t_status(make_link(&link, L"\\BaseNamedObjects\\fvm-t-link", L"\\DosDevices")));
     target_of(L"\\BaseNamedObjects\\fvm-t-link");
-    t_say("NUL: %s", t_status(NtOpenFile(&h, GENERIC_READ, (OA *)named(L"\\BaseNamedObjects\\fvm-t-link\\NUL"), &io, 3, 0)));
+    t_say("NUL: %s",
+          t_status(NtOpenFile(&h, GENERIC_READ, (OA *)named(L"\\BaseNamedObjects\\fvm-t-link\\NUL"),
+                              &io, 3, 0)));
     NtClose(h);
-    t_say("event through: %s", t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\BaseNamedObjects\\fvm-t-link\\GLOBALROOT\\BaseNamedObjects\\fvm-t-dir\\deep\\e"))));
+    t_say("event through: %s",
+          t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS,
+                               named(L"\\BaseNamedObjects\\fvm-t-"
+                                     L"link\\GLOBALROOT\\BaseNamedObjects\\fvm-t-dir\\deep\\e"))));
     NtClose(h);
     NtClose(link);
-    t_say("to nothing: %s", t_status(make_link(&link, L"\\BaseNamedObjects\\fvm-t-link", L"->nothing")));
+    t_say("to nothing: %s",
+          t_status(make_link(&link, L"\\BaseNamedObjects\\fvm-t-link", L"->nothing")));
     target_of(L"\\BaseNamedObjects\\fvm-t-link");
-    t_say("through: %s", t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\BaseNamedObjects\\fvm-t-link\\x"))));
+    t_say("through: %s",
+          t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\BaseNamedObjects\\fvm-t-link\\x"))));
     NtClose(link);
-    t_say("to itself: %s", t_status(make_link(&link, L"\\BaseNamedObjects\\fvm-t-link", L"\\BaseNamedObjects\\fvm-t-link")));
-    t_say("through: %s", t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\BaseNamedObjects\\fvm-t-link\\x"))));
+    t_say("to itself: %s", t_status(make_link(&link, L"\\BaseNamedObjects\\fvm-t-link",
+                                              L"\\BaseNamedObjects\\fvm-t-link")));
+    t_say("through: %s",
+          t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\BaseNamedObjects\\fvm-t-link\\x"))));
     NtClose(link);
-    t_say("in \\??: %s", t_status(make_link(&link, L"\\??\\fvm-t-link", L"\\BaseNamedObjects\\fvm-t-dir")));
-    t_say("through: %s", t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\DosDevices\\fvm-t-link\\deep\\e"))));
+    t_say("in \\??: %s",
+          t_status(make_link(&link, L"\\??\\fvm-t-link", L"\\BaseNamedObjects\\fvm-t-dir")));
+    t_say("through: %s",
+          t_status(NtOpenEvent(&h, EVENT_ALL_ACCESS, named(L"\\DosDevices\\fvm-t-link\\deep\\e"))));
     NtClose(h);
     NtClose(link);
 
@@ -338,7 +382,8 @@ static void directories(void)
         status = NtOpenEvent(&h, EVENT_ALL_ACCESS, named_at(root, relative[i].rest, 0));
         t_say("  %s: %s", t_text(relative[i].rest, -1), t_status(status));
         if (!status) NtClose(h);
-        status = NtCreateEvent(&outside, EVENT_ALL_ACCESS, named_at(root, L"fvm-t-new", 0), 0, FALSE);
+        status =
+            NtCreateEvent(&outside, EVENT_ALL_ACCESS, named_at(root, L"fvm-t-new", 0), 0, FALSE);
         t_say("  new: %s %s", t_status(status), status ? "" : name_of(outside));
         if (!status) {
             status = NtOpenEvent(&h, EVENT_ALL_ACCESS, named_at(root, L"fvm-t-new", 0));
@@ -363,10 +408,13 @@ static void of_the_host(void)
     if (h) t_say("  wait: %lu", WaitForSingleObject(h, 0));
     if (h) t_say("  name: %s", name_of(h));
     if (h) CloseHandle(h);
-    t_say("read-only: %s", t_status(NtOpenEvent(&h, SYNCHRONIZE, named(L"\\KernelObjects\\HighMemoryCondition"))));
+    t_say("read-only: %s",
+          t_status(NtOpenEvent(&h, SYNCHRONIZE, named(L"\\KernelObjects\\HighMemoryCondition"))));
     NtClose(h);
-    t_say("missing: %s", t_status(NtOpenEvent(&h, SYNCHRONIZE, named(L"\\KernelObjects\\Nothing"))));
-    t_say("section: %s", t_status(NtOpenSection(&h, SECTION_MAP_READ, named(L"\\NLS\\NlsSectionLANG_INTL"))));
+    t_say("missing: %s",
+          t_status(NtOpenEvent(&h, SYNCHRONIZE, named(L"\\KernelObjects\\Nothing"))));
+    t_say("section: %s",
+          t_status(NtOpenSection(&h, SECTION_MAP_READ, named(L"\\NLS\\NlsSectionLANG_INTL"))));
     NtClose(h);
 }
 
@@ -375,11 +423,13 @@ static void climb(void)
 {
     static const WCHAR *const events[] = {
         L"\\Sessions\\1\\BaseNamedObjects\\fvm-meet-event",
-        L"\\Sessions\\1\\BaseNamedObjects\\..\\..\\..\\..\\Sessions\\1\\BaseNamedObjects\\fvm-meet-event",
+        L"\\Sessions\\1\\BaseNamedObjects\\..\\..\\..\\..\\Sessions\\1\\BaseNamedObjects\\fvm-meet-"
+        L"event",
         L"\\BaseNamedObjects\\fvm-meet-global",
         L"\\BaseNamedObjects\\..\\..\\fvm-meet-global",
         L"\\BaseNamedObjects\\Global\\Global\\fvm-meet-global",
-        L"\\??\\Global\\Global\\GLOBALROOT\\DosDevices\\Global\\GLOBALROOT\\BaseNamedObjects\\fvm-meet-global",
+        L"\\??\\Global\\Global\\GLOBALROOT\\DosDevices\\Global\\GLOBALROOT\\BaseNamedObjects\\fvm-"
+        L"meet-global",
         L"\\fvm-meet-outside",
         L"\\??\\GLOBALROOT\\fvm-meet-outside",
     };
@@ -471,9 +521,12 @@ static void climb(void)
     HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
     int others = 0;
     DWORD service_manager = 0;
-    for (BOOL more = Process32FirstW(snapshot, &entry); more; more = Process32NextW(snapshot, &entry)) {
-        if (!_wcsicmp(entry.szExeFile, L"services.exe")) service_manager = entry.th32ProcessID;
-        else others += entry.th32ProcessID != GetCurrentProcessId();
+    for (BOOL more = Process32FirstW(snapshot, &entry); more;
+         more = Process32NextW(snapshot, &entry)) {
+        if (!_wcsicmp(entry.szExeFile, L"services.exe"))
+            service_manager = entry.th32ProcessID;
+        else
+            others += entry.th32ProcessID != GetCurrentProcessId();
     }
     CloseHandle(snapshot);
     t_ok(!others, "the VM has one process, and shows a service manager");

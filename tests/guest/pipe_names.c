@@ -67,13 +67,28 @@ static void show_name(HANDLE h)
 static void names(void)
 {
     static const WCHAR *const good[] = {
-        L"\\??\\pipe\\fvm-p", L"\\??\\PIPE\\FVM-P", L"\\DosDevices\\pipe\\fvm-p",
-        L"\\Device\\NamedPipe\\fvm-p", L"\\??\\GLOBALROOT\\Device\\NamedPipe\\fvm-p",
-        L"\\??\\Global\\PIPE\\fvm-p", L"\\??\\pipe\\fvm-p\\", L"\\??\\pipe\\\\fvm-p",
-        L"\\??\\pipe\\a\\..\\fvm-p", L"\\??\\pipe\\dir\\fvm-p", L"\\??\\pipe\\",
-        L"\\??\\pipe", L"\\Device\\NamedPipe", L"\\Device\\NamedPipe\\", L"\\??\\pipe\\fvm-p:x*?\"<>|",
-        L"\\BaseNamedObjects\\fvm-p", L"\\fvm-p", L"fvm-p", L"", L"\\??\\mailslot\\fvm-p",
-        L"\\??\\C:\\fvm-p", L"\\??\\NUL\\fvm-p",
+        L"\\??\\pipe\\fvm-p",
+        L"\\??\\PIPE\\FVM-P",
+        L"\\DosDevices\\pipe\\fvm-p",
+        L"\\Device\\NamedPipe\\fvm-p",
+        L"\\??\\GLOBALROOT\\Device\\NamedPipe\\fvm-p",
+        L"\\??\\Global\\PIPE\\fvm-p",
+        L"\\??\\pipe\\fvm-p\\",
+        L"\\??\\pipe\\\\fvm-p",
+        L"\\??\\pipe\\a\\..\\fvm-p",
+        L"\\??\\pipe\\dir\\fvm-p",
+        L"\\??\\pipe\\",
+        L"\\??\\pipe",
+        L"\\Device\\NamedPipe",
+        L"\\Device\\NamedPipe\\",
+        L"\\??\\pipe\\fvm-p:x*?\"<>|",
+        L"\\BaseNamedObjects\\fvm-p",
+        L"\\fvm-p",
+        L"fvm-p",
+        L"",
+        L"\\??\\mailslot\\fvm-p",
+        L"\\??\\C:\\fvm-p",
+        L"\\??\\NUL\\fvm-p",
     };
     const size_t count = sizeof good / sizeof *good;
 
@@ -159,8 +174,8 @@ static void waiting(void)
 
     t_part("waiting");
     t_say("missing: %s", t_win(WaitNamedPipeW(name, 10)));
-    server = CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE, 2,
-                              512, 512, 100, NULL);
+    server = CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE,
+                              2, 512, 512, 100, NULL);
     t_say("create: %s", t_win(server != INVALID_HANDLE_VALUE));
     t_say("free: %s", t_win(WaitNamedPipeW(name, 10)));
     t_say("upper case: %s", t_win(WaitNamedPipeW(L"\\\\.\\PIPE\\FVM-WAIT", 10)));
@@ -182,7 +197,8 @@ static void waiting(void)
     CloseHandle(client);
     DisconnectNamedPipe(server);
     thread = CreateThread(NULL, 0, echo, server, 0, NULL);
-    t_say("call: %s", t_win(CallNamedPipeW(name, (void *)"hello", 5, answer, sizeof answer, &n, 1000)));
+    t_say("call: %s",
+          t_win(CallNamedPipeW(name, (void *)"hello", 5, answer, sizeof answer, &n, 1000)));
     t_say("  %lu %.5s", n, answer);
     WaitForSingleObject(thread, 5000);
     CloseHandle(thread);
@@ -192,9 +208,9 @@ static void waiting(void)
     /* malformed requests */
     HANDLE device;
     static const UCHAR zero[64];
-    t_say("device: %s", t_status(NtOpenFile(&device, FILE_READ_ATTRIBUTES | SYNCHRONIZE,
-                                            named(L"\\??\\pipe\\", 0x40), &io, 3,
-                                            FILE_SYNCHRONOUS_IO_NONALERT)));
+    t_say("device: %s",
+          t_status(NtOpenFile(&device, FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+                              named(L"\\??\\pipe\\", 0x40), &io, 3, FILE_SYNCHRONOUS_IO_NONALERT)));
     for (ULONG size = 0; size < 32; size += 4)
         t_say("  wait for %lu bytes: %s", size,
               t_status(NtFsControlFile(device, NULL, NULL, NULL, &io, 0x110018, (void *)zero, size,
@@ -237,9 +253,17 @@ static void anonymous(void)
 static void mailslots(void)
 {
     static const WCHAR *const good[] = {
-        L"\\??\\mailslot\\fvm-m", L"\\??\\MAILSLOT\\FVM-M", L"\\Device\\MailSlot\\fvm-m",
-        L"\\DosDevices\\mailslot\\fvm-m", L"\\??\\mailslot\\dir\\fvm-m", L"\\??\\mailslot\\..\\fvm-m",
-        L"\\??\\mailslot\\", L"\\??\\mailslot", L"\\fvm-m", L"", L"\\??\\pipe\\fvm-m",
+        L"\\??\\mailslot\\fvm-m",
+        L"\\??\\MAILSLOT\\FVM-M",
+        L"\\Device\\MailSlot\\fvm-m",
+        L"\\DosDevices\\mailslot\\fvm-m",
+        L"\\??\\mailslot\\dir\\fvm-m",
+        L"\\??\\mailslot\\..\\fvm-m",
+        L"\\??\\mailslot\\",
+        L"\\??\\mailslot",
+        L"\\fvm-m",
+        L"",
+        L"\\??\\pipe\\fvm-m",
     };
     LARGE_INTEGER timeout = {.QuadPart = 0};
     char buffer[16];
@@ -253,7 +277,8 @@ static void mailslots(void)
         t_say("create %s: %s", t_text(good[i], -1), t_status(status));
         if (status) continue;
         for (size_t k = 0; k < sizeof good / sizeof *good; k++) {
-            status = NtOpenFile(&h, GENERIC_WRITE | SYNCHRONIZE, named(good[k], 0x40), &io, 3, 0x20);
+            status =
+                NtOpenFile(&h, GENERIC_WRITE | SYNCHRONIZE, named(good[k], 0x40), &io, 3, 0x20);
             t_say("  open %s: %s", t_text(good[k], -1), t_status(status));
             if (!status) {
                 t_say("  write: %s", t_win(WriteFile(h, "letter", 6, &n, NULL)));
@@ -268,8 +293,8 @@ static void mailslots(void)
     }
     HANDLE slot = CreateMailslotW(L"\\\\.\\mailslot\\fvm-w", 0, 0, NULL);
     t_say("win32: %s", t_win(slot != INVALID_HANDLE_VALUE));
-    t_say("again: %s", t_win(CreateMailslotW(L"\\\\.\\mailslot\\fvm-w", 0, 0, NULL) !=
-                             INVALID_HANDLE_VALUE));
+    t_say("again: %s",
+          t_win(CreateMailslotW(L"\\\\.\\mailslot\\fvm-w", 0, 0, NULL) != INVALID_HANDLE_VALUE));
     CloseHandle(slot);
 }
 

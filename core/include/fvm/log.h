@@ -46,6 +46,8 @@ void fvm_log_encode(const struct fvm_log_record *r, void *dst);
 /* Reads the record at the start of buf. Returns its size on disk, 0 when buf holds no
  * whole valid record. Strings point into buf. */
 uint32_t fvm_log_decode(const void *buf, size_t len, struct fvm_log_record *r);
+/* True when the record speaks of another drive than C:. */
+bool fvm_log_is_beyond_c(const struct fvm_log_record *r);
 /* Does to the index what the record says. Returns 0 or a negative FVM_INDEX_* error. */
 int fvm_log_apply(const struct fvm_log_record *r, struct fvm_index *ix);
 
@@ -55,6 +57,7 @@ struct fvm_log_summary {
     uint64_t last_seq;
     uint64_t failed;  /* records that the index refused */
     bool torn;        /* bytes follow that are no record */
+    bool beyond_c;    /* a record speaks of another drive than C: */
     struct fvm_log_record last; /* the last whole record; points into the file's bytes */
 };
 /* Replays a whole log file (header included) into the index (which may be NULL to only

@@ -78,6 +78,9 @@ struct fvm_shared {
     volatile uint32_t repairs;  /* times that a dead writer's work was put right */
     volatile uint32_t open_chunks; /* chunks of the table of open base files ever used */
     volatile uint32_t stale_opens; /* copies made of files that were open in the VM, ever */
+    /* The VM has changed something on a drive other than C:, where the host's folders lie with
+     * the links that people make in them (see guest/file/links.c). */
+    volatile uint32_t changes_beyond_c;
     volatile uint32_t read_only; /* a write of the log failed: nothing more is changed */
 
     /* Guest faults, for the monitor to tell the user (see guest/boot/fault.c). */
