@@ -242,6 +242,14 @@ int runtime_leave(struct vm *vm, bool keep)
     struct err *ignored = NULL;
     vm_forget_pid(vm);
     bool last = !vm_try_exclusive(vm, &ignored);
+    if (!last) {
+        /* of two that leave at once each sees the other one's lock: who has given his up and
+         * still finds nobody is the last */
+        err_free(&ignored);
+        ignored = NULL;
+        vm_lock(vm, VM_LOCK_NONE, NULL);
+        last = !vm_try_exclusive(vm, &ignored);
+    }
     if (last) {
         /* a mark that stays makes the next start look after what was left half done */
         bool clean = !died_at_work(vm);

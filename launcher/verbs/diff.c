@@ -13,6 +13,8 @@
 
 #include "changes.h"
 #include "fvm/path.h"
+#include "registry_diff.h"
+#include "registry_text.h"
 #include "view.h"
 
 static void print_json(const struct change *c, bool first)
@@ -62,10 +64,50 @@ static int list(const struct vm *vm, const struct base *base, const struct wbuf 
             print_text(c);
         first = false;
     }
-    if (json) puts(first ? "]" : "\n]");
     changes_free(&changes);
     space_close(&space);
-    return 0;
+    int rc = 0;
+    struct registry_view view;
+    if (!below && registry_log_bytes(vm)) {
+        rc = registry_view_open(vm, base, &view, err);
+        if (!rc) {
+            registry_diff(&view, (struct fvm_wstr){0},
+                          json ? REGISTRY_DIFF_JSON : REGISTRY_DIFF_TEXT, &first);
+            registry_view_close(&view);
+        }
+    }
+    if (json) puts(first ? "]" : "\n]");
+    return rc;
+}
+
+/* Is it the name of a key? (A path begins with a drive's letter or a slash.) */
+static bool names_key(const char *text)
+{
+    struct err *ignored = NULL;
+    struct wbuf path;
+    bool yes = !registry_parse_key(text, &path, &ignored);
+    err_free(&ignored);
+    wbuf_free(&path);
+    return yes;
+}
+
+/* Changes of the registry alone, at and below a key (NULL: all). */
+static int list_registry(const struct vm *vm, const struct base *base, const char *key,
+                         enum registry_diff_form form, struct err **err)
+{
+    struct registry_view view;
+    struct wbuf path = {0};
+    bool first = true;
+    if (key && registry_parse_key(key, &path, err)) return -1;
+    int rc = registry_view_open(vm, base, &view, err);
+    if (!rc) {
+        if (form == REGISTRY_DIFF_JSON) putchar('[');
+        registry_diff(&view, wbuf_str(&path), form, &first);
+        if (form == REGISTRY_DIFF_JSON) puts(first ? "]" : "\n]");
+        registry_view_close(&view);
+    }
+    wbuf_free(&path);
+    return rc;
 }
 
 /* True when the file has a zero byte in its first part, as no text in UTF-8 or ANSI has. */
@@ -200,13 +242,19 @@ static int show(const struct vm *vm, const struct base *base, const char *text, 
 
 static int diff(int argc, char **argv, struct err **err)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
-    bool json = false;
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"reg", no_argument, NULL, 'r'}, {0}};
+    bool json = false, reg = false;
     int c;
     while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-        if (c != 'j') return verb_bad_option(argv, c, optopt, err);
-        json = true;
+        if (c == 'j')
+            json = true;
+        else if (c == 'r')
+            reg = true;
+        else
+            return verb_bad_option(argv, c, optopt, err);
     }
+    if (json && reg) return err_usage(err, "--json and --reg exclude one another");
     struct vm vm;
     if (verb_count(argc, optind, 1, 2, err) || vm_open(argv[optind], &vm, err)) return -1;
     const char *path = argc - optind > 1 ? argv[optind + 1] : NULL;
@@ -214,7 +262,13 @@ static int diff(int argc, char **argv, struct err **err)
     struct err *no_base = NULL;
     int rc;
     bool have_base = !base_open(vm.base, &base, &no_base);
-    if (path && !have_base) {
+    if (reg || (path && names_key(path))) {
+        rc = list_registry(&vm, have_base ? &base : NULL, path,
+                           reg    ? REGISTRY_DIFF_REG
+                           : json ? REGISTRY_DIFF_JSON
+                                  : REGISTRY_DIFF_TEXT,
+                           err);
+    } else if (path && !have_base) {
         *err = no_base;
         no_base = NULL;
         rc = -1;
@@ -231,17 +285,22 @@ static int diff(int argc, char **argv, struct err **err)
 
 const struct verb verb_diff = {
     "diff",
-    "NAME [PATH] [--json]",
+    "NAME [PATH|KEY] [--json|--reg]",
     "Show what a VM has changed",
     "Lists files and folders, sorted by path:\n"
     "  A path        added\n"
     "  M path        modified: the VM has a copy of its own (its content may be the same)\n"
     "  D path        deleted (of a folder, this one line stands for all in it)\n"
     "  R old -> new  renamed or moved\n"
+    "Then keys and values of the registry, in the same way:\n"
+    "  M HKCU\\Control Panel\\Mouse : DoubleClickSpeed = REG_SZ 500 -> REG_SZ 600\n"
     "With PATH: of a text file its difference from the base, line by line; of a folder the\n"
-    "changes below it. Works on running VMs too.\n"
+    "changes below it. With KEY (HKLM\\Software): the changes of the registry below it. Works on\n"
+    "running VMs too.\n"
     "\n"
     "Options:\n"
-    "  --json  a list of {kind, path, type, size, old}\n",
+    "  --json  a list of {kind, path, type, size, old}; of values {kind, path, type, value, old,\n"
+    "          new}\n"
+    "  --reg   the changes of the registry as a .reg file, which regedit takes over elsewhere\n",
     diff,
 };
