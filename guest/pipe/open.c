@@ -4,20 +4,24 @@
 
 #define OPEN_BY_FILE_ID 0x2000
 
-/* Servers of the host that programs look for and that a VM must not reach: they act on the host
- * for whoever asks. That they are missing shows in the VM as on a host where they do not run; it
- * is an event, so that one can see why a program does without. */
+/* Servers of the host that programs look for. That one is missing shows in the VM as on a host
+ * where it does not run; it is an event, so that one can see why a program does without. Those
+ * that a VM does reach only tell where a COM server is to be found; the server itself is
+ * started by its client, in the VM, and speaks through pipes of the VM. They are the host's
+ * until the VM has its own. */
 static const struct {
-    const char *name, *why;
+    const char *name;
+    bool reached;
+    const char *why;
 } host_servers[] = {
-    {"svcctl", "the host's service control manager installs, starts and stops its services"},
-    {"wine_plugplay", "the host's device notifications"},
-    {"epmapper", "the host's endpoint mapper leads to servers of the host"},
-    {"lrpc\\epmapper", "the host's endpoint mapper leads to servers of the host"},
-    {"lrpc\\irpcss", "the host's COM service starts and finds COM servers of the host"},
-    {"lrpc\\irot", "the host's table of running COM objects"},
-    {"spoolss", "the host's print spooler"},
-    {"eventlog", "the host's event log"},
+    {"svcctl", false, "the host's service control manager installs, starts and stops its services"},
+    {"wine_plugplay", false, "the host's device notifications"},
+    {"epmapper", false, "the host's endpoint mapper leads to servers of the host"},
+    {"lrpc\\epmapper", true, "the endpoint mapper, for servers that a program of the VM registers"},
+    {"lrpc\\irpcss", true, "the COM service, for classes that a program of the VM registers"},
+    {"lrpc\\irot", true, "the table of running COM objects"},
+    {"spoolss", false, "the host's print spooler"},
+    {"eventlog", false, "the host's event log"},
 };
 
 static volatile LONG told; /* bit per server: one event for each in a process */
@@ -33,8 +37,9 @@ static bool is_server(struct fvm_wstr pipe, const char *name)
     return i + 1 == pipe.len;
 }
 
-/* view: \??\PIPE\name, \Device\NamedPipe\name or another of its names. */
-static void tell_if_server(const char *call, struct fvm_wstr view)
+/* view: \??\PIPE\name, \Device\NamedPipe\name or another of its names. True when it is a server
+ * of the host that the VM may reach; tells of one that it may not. */
+static bool reaches_server(const char *call, struct fvm_wstr view)
 {
     for (uint32_t i = 0; i < sizeof(host_servers) / sizeof(host_servers[0]); i++) {
         struct fvm_wstr pipe = view;
@@ -46,10 +51,15 @@ static void tell_if_server(const char *call, struct fvm_wstr view)
         pipe.ptr += view.len - len - 1;
         pipe.len = len + 1;
         if (pipe.ptr[0] != '\\' || !is_server(pipe, host_servers[i].name)) continue;
-        if (__atomic_fetch_or(&told, 1L << i, __ATOMIC_RELAXED) & (1L << i)) return;
-        guest_event("refused", call, view, host_servers[i].why);
-        return;
+        /* "\pipe\epmapper" is not "\pipe\lrpc\epmapper" */
+        if (host_servers[i].reached) return true;
+        if (view.len > len + 6 && is_server((struct fvm_wstr){view.ptr + view.len - len - 6, 5}, "lrpc"))
+            continue;
+        if (!(__atomic_fetch_or(&told, 1L << i, __ATOMIC_RELAXED) & (1L << i)))
+            guest_event("refused", call, view, host_servers[i].why);
+        return false;
     }
+    return false;
 }
 
 NTSTATUS guest_create_device(guest_create_file_fn real, HANDLE *handle, ACCESS_MASK access,
@@ -87,8 +97,10 @@ NTSTATUS guest_create_device(guest_create_file_fn real, HANDLE *handle, ACCESS_M
             status = again;
         else
             guest_write(&io->Status, &status, sizeof(status));
-    } else if (!n.outside && n.view.len && status == NT_OBJECT_NAME_NOT_FOUND) {
-        tell_if_server("NtCreateFile", n.view);
+    } else if (!n.outside && n.view.len && status == NT_OBJECT_NAME_NOT_FOUND &&
+               reaches_server("NtCreateFile", n.view)) {
+        status = real(handle, access, attr, io, allocation, attributes, sharing, disposition,
+                      options, ea, ea_length);
     }
     object_end(&n);
     return status;
