@@ -140,10 +140,14 @@ bool fvm_reg_find_value(const struct fvm_reg *r, uint32_t node, struct fvm_wstr 
 
 enum { UNKNOWN, GOOD, DEAD };
 
-static const struct link *find_link(const struct fvm_reg *r, struct fvm_wstr path, uint32_t hash,
-                                    uint32_t *id)
+static const struct link *find_link(const struct fvm_reg *r, struct fvm_wstr path, uint32_t *id)
 {
-    if (!(r->link_bloom >> (hash & 63) & 1)) return NULL;
+    uint32_t hash = RG_HASH_START;
+
+    /* nearly no key is a link, and only few lengths of names are those of one */
+    if (!(r->link_bloom >> (path.len & 63) & 1)) return NULL;
+    for (uint32_t i = 0; i < path.len; i++)
+        hash = rg_hash_unit(hash, path.ptr[i]);
     for (uint32_t ref = r->links, i = 0; ref && i < 65536; i++) {
         const struct link *l = rg_at(r, ref, sizeof *l);
         if (l->hash == hash && l->state != DEAD &&
@@ -181,7 +185,6 @@ struct walk {
     bool base;     /* the base's key at out->base is seen */
     bool gone;     /* an inner component is missing */
     bool leaf_gone;
-    uint32_t base_hash;
 };
 
 static bool add(fvm_wchar *dst, uint32_t *len, struct fvm_wstr s)
@@ -195,22 +198,16 @@ static bool add(fvm_wchar *dst, uint32_t *len, struct fvm_wstr s)
     return true;
 }
 
-static bool add_base(struct walk *w, struct fvm_reg_lookup *out, struct fvm_wstr s)
+static bool add_base(struct fvm_reg_lookup *out, struct fvm_wstr s)
 {
-    uint32_t at = out->base_len;
-
-    if (!add(out->base, &out->base_len, s)) return false;
-    for (; at < out->base_len; at++)
-        w->base_hash = rg_hash_unit(w->base_hash, out->base[at]);
-    return true;
+    return add(out->base, &out->base_len, s);
 }
 
 static bool set_base(struct walk *w, struct fvm_reg_lookup *out, struct fvm_wstr s)
 {
     out->base_len = 0;
-    w->base_hash = RG_HASH_START;
     w->base = true;
-    return add_base(w, out, s);
+    return add_base(out, s);
 }
 
 /* Enters the component: what is seen there. */
@@ -228,7 +225,7 @@ static bool enter(const struct fvm_reg *r, struct walk *w, struct fvm_wstr name,
         out->flags = 0;
         if (!w->base) w->leaf_gone = true;
         if (!add(out->canon, &out->canon_len, name)) return false;
-        return !w->base || add_base(w, out, name);
+        return !w->base || add_base(out, name);
     }
     out->flags = n->flags;
     /* where a key was deleted, a new one is spelled as whoever makes it wants */
@@ -243,7 +240,7 @@ static bool enter(const struct fvm_reg *r, struct walk *w, struct fvm_wstr name,
         out->moved = true;
         return set_base(w, out, rg_string(r, n->origin, n->origin_len));
     } else if (w->base) {
-        return add_base(w, out, own);
+        return add_base(out, own);
     }
     return true;
 }
@@ -285,8 +282,7 @@ static int follow(const struct fvm_reg *r, const struct walk *w, struct fvm_reg_
         return link_target(text, target) ? 1 : -1;
     }
     uint32_t id;
-    const struct link *l =
-        find_link(r, (struct fvm_wstr){out->base, out->base_len}, w->base_hash, &id);
+    const struct link *l = find_link(r, (struct fvm_wstr){out->base, out->base_len}, &id);
     if (!l) return 0;
     if (l->state == UNKNOWN) out->unchecked = id;
     *target = rg_string(r, l->target, l->target_len);
@@ -332,7 +328,7 @@ int fvm_reg_lookup(const struct fvm_reg *r, struct fvm_wstr path, bool open_link
     out->linked = false;
     out->unchecked = 0;
 restart:;
-    struct walk w = {.node = r->root, .base = true, .base_hash = RG_HASH_START};
+    struct walk w = {.node = r->root, .base = true};
     out->canon_len = out->base_len = 0;
     out->parent = 0;
     out->flags = rg_node(r, r->root)->flags;

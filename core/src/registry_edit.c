@@ -506,7 +506,7 @@ static int apply_link(struct fvm_reg *r, const struct fvm_reg_record *rec)
         return FVM_REG_FULL;
     *(struct link *)rg_at(r, ref, sizeof link) = link;
     r->links = ref;
-    r->link_bloom |= (uint64_t)1 << (link.hash & 63);
+    r->link_bloom |= (uint64_t)1 << (link.path_len & 63);
     return 0;
 }
 

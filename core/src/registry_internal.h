@@ -10,6 +10,7 @@
 #define SERIAL_BUCKETS 4096u
 
 struct node {
+    uint32_t reserved; /* in a free block: the next one, so that the birth stays 0 */
     uint32_t birth;  /* tells it from others that were here before; 0: free */
     uint32_t serial; /* PRIVATE: names the key for ever, in the log too */
     uint32_t serial_next;
@@ -27,6 +28,7 @@ struct node {
 };
 
 struct value {
+    uint32_t reserved;
     uint32_t birth;
     uint32_t name, name_len;
     uint32_t type;
@@ -53,7 +55,7 @@ struct fvm_reg {
     uint32_t births, serials, changes;
     uint32_t origins, origin_count; /* chain of nodes */
     uint32_t links;                 /* chain of struct link */
-    uint64_t link_bloom;
+    uint64_t link_bloom; /* of the lengths of their paths */
     uint32_t config, config_len; /* bytes */
     uint32_t serial_buckets[SERIAL_BUCKETS];
     uint64_t zeros[16];          /* what a wrong reference leads to */

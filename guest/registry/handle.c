@@ -301,6 +301,17 @@ HANDLE reg_reader(struct reg_key *key)
     return h->reader;
 }
 
+uint32_t reg_key_flags(const struct reg_key *key)
+{
+    uint32_t flags = 0;
+
+    for (struct reg_read read = {0}; reg_reading(&read);)
+        flags = fvm_reg_birth(reg_store(), key->node) == key->birth
+                    ? fvm_reg_flags(reg_store(), key->node)
+                    : 0;
+    return flags;
+}
+
 /* Learns the base's own spelling of the key's path. */
 static void spell(struct reg_key *key)
 {

@@ -245,21 +245,20 @@ NTSTATUS NTAPI reg_hook_query_key(HANDLE handle, int class, void *buffer, ULONG 
 /* --- NtEnumerateKey ------------------------------------------------------------------------------------ */
 
 /* A subkey of the VM's own, by its node; child: a renamed key of the base, to be asked. */
-static NTSTATUS put_child(struct reg_key *key, uint32_t node, int class, void *buffer,
-                          ULONG length, ULONG *used)
+static NTSTATUS put_child(uint32_t node, uint32_t birth, int class, void *buffer, ULONG length,
+                          ULONG *used)
 {
     struct fvm_reg *r = reg_store();
     fvm_wchar *text = guest_scratch_get();
     NTSTATUS status = NT_NO_MEMORY;
     struct reg_info info;
     bool moved = false;
-    uint32_t birth = 0, origin_len = 0;
+    uint32_t origin_len = 0;
     fvm_wchar *origin = text + 32768;
 
     if (!text) return status;
     for (struct reg_read read = {0}; reg_reading(&read);) {
-        uint32_t flags = fvm_reg_flags(r, node);
-        birth = fvm_reg_birth(r, node);
+        uint32_t flags = fvm_reg_birth(r, node) == birth ? fvm_reg_flags(r, node) : 0;
         moved = flags & FVM_REG_ORIGIN;
         status = NT_NO_MORE_ENTRIES;
         if (!(flags & (FVM_REG_PRIVATE | FVM_REG_ORIGIN))) continue;
@@ -302,13 +301,12 @@ static NTSTATUS put_child(struct reg_key *key, uint32_t node, int class, void *b
         struct reg_info none = {0};
         static const fvm_wchar root[] = {'\\', 'R', 'E', 'G', 'I', 'S', 'T', 'R', 'Y', '\\'};
         for (struct reg_read read = {0}; reg_reading(&read);)
-            len = fvm_reg_path(r, node, text + 10);
+            len = fvm_reg_birth(r, node) == birth ? fvm_reg_path(r, node, text + 10) : -1;
         memcpy(text, root, sizeof root);
         status = len < 0 ? NT_NO_MORE_ENTRIES
                          : reg_put_key(KEY_NAME, buffer, length, used, &none,
                                        (struct fvm_wstr){text, (uint32_t)len + 10});
     }
-    (void)key;
     guest_scratch_put(text);
     return status;
 }
@@ -319,8 +317,7 @@ static NTSTATUS put_changed(struct reg_key *key, const struct reg_entry *entry, 
 {
     fvm_wchar *text = guest_scratch_get();
     struct fvm_wstr name = reg_list_base_name(key, false, entry->index);
-    struct reg_key child = {.node = entry->node,
-                            .birth = fvm_reg_birth(reg_store(), entry->node)};
+    struct reg_key child = {.node = entry->node, .birth = entry->birth};
     UNICODE_STRING rest = {(USHORT)(name.len * 2), (USHORT)(name.len * 2), (WCHAR *)name.ptr};
     OBJECT_ATTRIBUTES attr;
     struct reg_info info;
@@ -408,7 +405,7 @@ static NTSTATUS enumerate_merged(struct reg_key *key, ULONG index, int class, vo
         status = reg_list_at(key, false, index, !index || tries, &entry);
         if (status) break;
         if (entry.own) {
-            status = put_child(key, entry.node, class, buffer, length, used);
+            status = put_child(entry.node, entry.birth, class, buffer, length, used);
         } else if (class == KEY_NAME && fvm_reg_has_origins(reg_store())) {
             status = put_moved_name(key, reg_list_base_name(key, false, entry.index), buffer,
                                     length, used);
@@ -419,15 +416,15 @@ static NTSTATUS enumerate_merged(struct reg_key *key, ULONG index, int class, vo
             if (!status && !is_expected(key, entry.index, class, buffer, length))
                 status = NT_NO_MORE_ENTRIES;
         }
-        if (status != NT_NO_MORE_ENTRIES || tries) break;
-        reg_list_forget(key, false); /* the base has changed */
+        if (status != NT_NO_MORE_ENTRIES || tries == 16) break;
+        reg_list_forget(key, false); /* the base has changed, or the VM just now */
     }
     guest_lock_release(&key->h->lock);
     return status;
 }
 
 /* The index-th subkey of a private key. */
-static uint32_t private_child(const struct reg_key *key, ULONG index)
+static uint32_t private_child(const struct reg_key *key, ULONG index, uint32_t *birth)
 {
     struct fvm_reg *r = reg_store();
     uint32_t found = 0;
@@ -436,6 +433,7 @@ static uint32_t private_child(const struct reg_key *key, ULONG index)
         found = 0;
         if (fvm_reg_birth(r, key->node) == key->birth)
             found = fvm_reg_child(r, key->node, index);
+        *birth = fvm_reg_birth(r, found);
         /* all below a private key is private */
     }
     return found;
@@ -477,8 +475,16 @@ NTSTATUS NTAPI reg_hook_enumerate_key(HANDLE handle, ULONG index, int class, voi
         status = enumerate_merged(&key, index, class, buffer, length, used);
         status = without_shadows(class, buffer, length, status);
     } else if (!status) {
-        uint32_t node = private_child(&key, index);
-        status = node ? put_child(&key, node, class, buffer, length, used) : NT_NO_MORE_ENTRIES;
+        uint32_t birth, node = private_child(&key, index, &birth);
+        status = NT_NO_MORE_ENTRIES;
+        /* one that is deleted just now makes place for the next one */
+        while (node && status == NT_NO_MORE_ENTRIES) {
+            status = put_child(node, birth, class, buffer, length, used);
+            if (status != NT_NO_MORE_ENTRIES) break;
+            uint32_t next_birth, next = private_child(&key, index, &next_birth);
+            if (next == node && next_birth == birth) break;
+            node = next, birth = next_birth;
+        }
     }
     reg_key_end(&key);
     return status;

@@ -322,12 +322,15 @@ NTSTATUS reg_list_at(struct reg_key *key, bool values, uint32_t index, bool fres
     if (!low) return STATUS_SUCCESS;
     const struct own *own = &l->own[low - 1];
     if (own->adds && (int64_t)own->place + own->shift == (int64_t)index) {
-        *entry = (struct reg_entry){.own = true, .index = own->index, .node = own->node};
+        *entry = (struct reg_entry){.own = true, .index = own->index, .node = own->node, .birth = own->birth};
         if (values && own->present) entry->base_name = base_name(key, l, values, own->place);
         return STATUS_SUCCESS;
     }
     entry->index = (uint32_t)((int64_t)index - own->shift - own->adds + own->hides);
-    if (own->present && own->place == entry->index) entry->node = own->node;
+    if (own->present && own->place == entry->index) {
+        entry->node = own->node;
+        entry->birth = own->birth;
+    }
     return STATUS_SUCCESS;
 }
 

@@ -181,6 +181,8 @@ NTSTATUS reg_check_access(struct reg_key *key, ACCESS_MASK access);
 /* A handle on the key of the base that may read everything; NULL when it is gone. Under
  * key->h->lock. */
 HANDLE reg_reader(struct reg_key *key);
+/* FVM_REG_* of the key's node, 0 when it has none any more. */
+uint32_t reg_key_flags(const struct reg_key *key);
 /* The key's path in the VM. dst: FVM_REG_PATH_MAX units. Returns the length, negative when it
  * was deleted. spelled: of a key of the base, as the base spells it. */
 int reg_key_path(struct reg_key *key, fvm_wchar *dst, bool spelled);
@@ -237,6 +239,7 @@ struct reg_entry {
     bool own;        /* what the VM has: index in the store; else index in the base */
     uint32_t index;
     uint32_t node;   /* keys: node of the VM that changes the base's key, or 0 */
+    uint32_t birth;  /* of the node */
     struct fvm_wstr base_name; /* values: own, in the place of one of the base: that one's name */
 };
 /* What stands at an index of the merged list of a key of the base. fresh: the base is asked

@@ -176,7 +176,7 @@ static bool is_volatile(HANDLE handle)
     bool yes = false;
 
     if (reg_key_begin(handle, true, &key, &status) == REG_OURS) {
-        yes = key.is_private && (fvm_reg_flags(reg_store(), key.node) & FVM_REG_VOLATILE);
+        yes = key.is_private && (reg_key_flags(&key) & FVM_REG_VOLATILE);
         reg_key_end(&key);
     }
     return yes;

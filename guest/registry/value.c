@@ -189,15 +189,14 @@ static NTSTATUS enumerate_merged(struct reg_key *key, uint32_t index, int class,
     for (int tries = 0;; tries++) {
         status = reg_list_at(key, true, index, !index || tries, &entry);
         if (status) break;
-        if (entry.own) {
+        if (entry.own)
             status = enumerate_own(key, entry.index, entry.base_name, class, buffer, length, used);
-            break;
-        }
-        status = reg_real.enumerate_value(key->handle, entry.index, class, buffer, length, used);
+        else
+            status = reg_real.enumerate_value(key->handle, entry.index, class, buffer, length, used);
         bool bad = status == NT_NO_MORE_ENTRIES ||
-                   (!status && !is_expected(key, entry.index, class, buffer, length));
-        if (!bad || tries) break;
-        reg_list_forget(key, true); /* the base has changed */
+                   (!status && !entry.own && !is_expected(key, entry.index, class, buffer, length));
+        if (!bad || tries == 16) break;
+        reg_list_forget(key, true); /* the base has changed, or the VM just now */
     }
     guest_lock_release(&key->h->lock);
     return status;
@@ -336,7 +335,7 @@ NTSTATUS NTAPI reg_hook_set_value(HANDLE handle, const UNICODE_STRING *given, UL
     if (!status && !guest_read(copy, data, size)) status = NT_ACCESS_VIOLATION;
     enum known known = status ? SAME : compare(&key, &name, type, copy, size);
     if (known != SAME) {
-        uint32_t flags = key.is_private ? fvm_reg_flags(reg_store(), key.node) : 0;
+        uint32_t flags = key.is_private ? reg_key_flags(&key) : 0;
         if ((flags & FVM_REG_LINK) && (type != REG_LINK || !is_link_name(name.s))) {
             status = NT_ACCESS_DENIED;
         } else {
