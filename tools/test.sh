@@ -132,7 +132,7 @@ for s in $suites; do
     cli) need_base; run cli bats bats tests/cli ;;
     syscalls) scripts syscalls tools/check-syscalls.pl ;;
     fuzz) run fuzz core tests/core/run-fuzz.sh ;;
-    guest) scripts guest tests/run-*-tests.sh ;;
+    guest) scripts guest tests/run-*-tests.sh tests/registry/*.sh ;;
     crash) scripts crash tests/crash/*.sh ;;
     programs) scripts programs tests/programs/*.sh ;;
     conformance) scripts conformance tests/conformance.sh ;;
