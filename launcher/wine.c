@@ -118,32 +118,41 @@ static bool is_locked(const char *path)
     return locked;
 }
 
+/* Does a server hold its lock in this folder? Ends the folder's life. */
+static bool is_served(char *folder, const char *id)
+{
+    char *lock = xasprintf("%s/%s/lock", folder, id);
+    bool running = is_locked(lock);
+
+    free(lock);
+    free(folder);
+    return running;
+}
+
 bool wine_server_running(const char *base)
 {
     struct stat st;
     if (stat(base, &st)) return false;
     char *id =
         xasprintf("server-%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-    bool running = false;
 
-    /* Debian: the prefix names a folder of its own in /tmp */
+    /* Debian's server has its folder with the user's run-time files; where there are none, in one
+     * for temporary files that the prefix names */
+    bool running = is_served(xasprintf("/run/user/%u/wine", (unsigned)getuid()), id);
     char *file = xasprintf("%s/wineserver", base), *name = NULL;
     size_t len;
     struct err *ignored = NULL;
-    if (!fs_read_file(file, &name, &len, &ignored) && !strchr(name, '/') && len) {
-        char *lock = xasprintf("/tmp/%s/%s/lock", name, id);
-        running = is_locked(lock);
-        free(lock);
+    if (!running && !fs_read_file(file, &name, &len, &ignored) && !strchr(name, '/') && len) {
+        const char *temporary = getenv("TMPDIR");
+        running = is_served(xasprintf("/tmp/%s", name), id) ||
+                  (temporary && is_served(xasprintf("%s/%s", temporary, name), id));
     }
     err_free(&ignored);
     free(name);
     free(file);
 
-    if (!running) {
-        char *lock = xasprintf("/tmp/.wine-%u/%s/lock", (unsigned)getuid(), id);
-        running = is_locked(lock);
-        free(lock);
-    }
+    /* Wine's own place */
+    if (!running) running = is_served(xasprintf("/tmp/.wine-%u", (unsigned)getuid()), id);
     free(id);
     return running;
 }

@@ -180,9 +180,14 @@ static NTSTATUS make_private(const struct call *c, struct file_name *name)
     file_spell_target(name, false);
     /* What lies there without a record does not exist: a killed process left it behind, or it
      * stands in for what the host changes in the base (launcher/watch.c). */
-    if (file_private_exists(name)) file_delete_private(name);
+    if (c->disposition != FILE_CREATE && file_private_exists(name)) file_delete_private(name);
     if (!file_attr_private(name, c->attr, &attr)) return ST_OBJECT_NAME_INVALID;
     status = real_create(c, &attr.attr);
+    if (c->disposition == FILE_CREATE && status == ST_NAME_COLLISION) {
+        status = file_delete_private(name);
+        if (!file_attr_private(name, c->attr, &attr)) return ST_OBJECT_NAME_INVALID;
+        if (!status) status = real_create(c, &attr.attr);
+    }
     if (status) {
         /* some calls the host fails after having made the directory */
         if (is_directory && file_private_exists(name))

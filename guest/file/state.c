@@ -36,6 +36,19 @@ const struct guest_hook guest_file_hooks[] = {
     {NULL, NULL, NULL},
 };
 
+_Static_assert(offsetof(struct fvm_shared, stale_opens) == 56, "boot/entry.S knows it");
+
+#define CLASS(n) (1u << (n) % 32)
+
+/* What the hooks would pass on as it is: see file_current(), and for the classes the hooks. */
+const struct guest_filter guest_file_filters[] = {
+    {"NtReadFile", 0},
+    {"NtQueryInformationFile", CLASS(FI_NAME) | CLASS(FI_ALL) | CLASS(FI_ID)},
+    {"NtSetInformationFile",
+     CLASS(FI_BASIC) | CLASS(FI_RENAME) | CLASS(FI_LINK) | CLASS(FI_DISPOSITION)},
+    {NULL, 0},
+};
+
 void guest_file_init(void)
 {
     /* all state of the namespace is zero at the start, or in the shared block */

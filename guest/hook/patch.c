@@ -28,9 +28,7 @@ const void *guest_dispatcher_rest, *guest_thread_rest;
 void *guest_host_syscall, *guest_host_unix_call;
 uint64_t guest_ntdll_unix;
 
-/* Address of the hook of each system call, relative to GUEST_BASE; 0 for those
- * without. */
-uint32_t guest_syscall_table[GUEST_SYSCALLS];
+struct guest_syscall guest_syscall_table[GUEST_SYSCALLS];
 
 /* In .text: executable wherever the image is. */
 __attribute__((section(".text$trampolines"),
@@ -149,8 +147,26 @@ static bool prepare_table(const uint8_t *ntdll, const struct guest_hook *table,
 
         memcpy(&number, stub + 4, sizeof(number));
         if (number >= GUEST_SYSCALLS) return fail(error, NT_INVALID_PARAMETER, table->name);
-        if (guest_syscall_table[number]) return fail(error, NT_CONFLICTING_ADDRESSES, table->name);
-        guest_syscall_table[number] = (uint32_t)((uintptr_t)table->hook - GUEST_BASE);
+        if (guest_syscall_table[number].hook) return fail(error, NT_CONFLICTING_ADDRESSES, table->name);
+        guest_syscall_table[number].hook = (uint32_t)((uintptr_t)table->hook - GUEST_BASE);
+    }
+    return true;
+}
+
+/* Puts filters in front of hooks that are in the table. */
+static bool prepare_filters(const uint8_t *ntdll, const struct guest_filter *table,
+                            struct guest_error *error)
+{
+    for (; table->name; table++) {
+        const uint8_t *stub = find_export(ntdll, table->name);
+        uint32_t number = GUEST_SYSCALLS;
+
+        if (stub) memcpy(&number, stub + 4, sizeof(number));
+        if (number >= GUEST_SYSCALLS || !guest_syscall_table[number].hook ||
+            guest_syscall_table[number].hook & GUEST_FILTERED)
+            return fail(error, NT_INVALID_PARAMETER, table->name);
+        guest_syscall_table[number].hook |= GUEST_FILTERED;
+        guest_syscall_table[number].classes = table->classes;
     }
     return true;
 }
@@ -165,6 +181,7 @@ bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error)
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         if (!prepare_table(ntdll, tables[i], error)) return false;
     }
+    if (!prepare_filters(ntdll, guest_file_filters, error)) return false;
 
     guest_host.ntdll = ntdll;
     guest_host.unix_call = (void **)(void *)find_export(ntdll, "__wine_unix_call_dispatcher");

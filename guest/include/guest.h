@@ -66,6 +66,15 @@ extern const struct guest_hook guest_registry_hooks[]; /* registry/ */
 extern const struct guest_hook guest_object_hooks[];   /* object/, pipe/ */
 extern const struct guest_hook guest_process_list_hooks[];
 
+/* A hooked call that need not be entered as long as no file of the base has been copied while it
+ * was open in the VM (stale_opens), unless its fifth argument is a class of information whose bit,
+ * modulo 32, is set in classes. */
+struct guest_filter {
+    const char *name;
+    uint32_t classes;
+};
+extern const struct guest_filter guest_file_filters[]; /* file/ */
+
 /* True for the two handles that the guest keeps open in every process, for its children;
  * the hook of NtClose refuses them (STATUS_INVALID_HANDLE) so that no program closes them. */
 bool guest_is_own_handle(HANDLE handle);

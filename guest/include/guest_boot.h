@@ -104,7 +104,12 @@ extern uint64_t guest_ntdll_unix;
 /* Resolves all tables against ntdll and builds the trampolines (image still writable). */
 /* The stubs' system call numbers: ntdll's from 0, win32u's from 0x1000. */
 #define GUEST_SYSCALLS 0x1200
-extern uint32_t guest_syscall_table[GUEST_SYSCALLS];
+#define GUEST_FILTERED 1u
+struct guest_syscall {
+    uint32_t hook;    /* relative to GUEST_BASE, plus GUEST_FILTERED; 0: none */
+    uint32_t classes; /* see struct guest_filter */
+};
+extern struct guest_syscall guest_syscall_table[GUEST_SYSCALLS];
 extern void *guest_host_syscall;
 bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error);
 /* Makes the trampolines usable in this process: before any call of guest_raw. */

@@ -9,7 +9,7 @@
 #include "fvm/types.h"
 
 #define FVM_SHARED_MAGIC   0x304d5646U /* "FVM0" */
-#define FVM_SHARED_VERSION 1U
+#define FVM_SHARED_VERSION 2U
 /* The file is sparse: only what is used takes memory. Mapping it costs each process a little
  * time and memory by its size, so that follows the log: at least the least size, and
  * FVM_SHARED_PER_LOG bytes for each byte of the log beyond the first MiB. */
@@ -52,6 +52,8 @@ struct fvm_shared {
     uint32_t magic, version;
     uint64_t size, index_offset, index_size, opens_offset;
     uint64_t reg_offset, reg_size; /* struct fvm_reg */
+    /* copies made of files that were open in the VM, ever; guest/boot/entry.S knows the place */
+    volatile uint32_t stale_opens;
     /* What the index holds besides the log's records (aliases of drives and folders, the
      * workspace itself as hidden), as a log of its own with header: an index is built by
      * replaying these bytes and then the VM's log. Lies in the block at this offset. */
@@ -77,7 +79,6 @@ struct fvm_shared {
     volatile uint32_t tmp_seq;  /* makes names in tmp unique */
     volatile uint32_t repairs;  /* times that a dead writer's work was put right */
     volatile uint32_t open_chunks; /* chunks of the table of open base files ever used */
-    volatile uint32_t stale_opens; /* copies made of files that were open in the VM, ever */
     /* The VM has changed something on a drive other than C:, where the host's folders lie with
      * the links that people make in them (see guest/file/links.c). */
     volatile uint32_t changes_beyond_c;
