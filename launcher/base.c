@@ -21,7 +21,13 @@ static int check_architecture(const char *dir, struct err **err)
     free(file);
     if (!f) {
         if (e != ENOENT) return err_sys(err, e, "cannot read the base %s", dir);
-        return err_set(err, "%s is no Wine prefix: it has no system.reg", dir);
+        char *drives = xasprintf("%s/dosdevices", dir);
+        bool young = !access(drives, F_OK);
+        free(drives);
+        if (!young) return err_set(err, "%s is no Wine prefix: it has no system.reg", dir);
+        err_set(err, "%s is no complete Wine prefix: it has no system.reg yet", dir);
+        return err_hint(err, "Wine writes it when the first programs have ended: "
+                             "WINEPREFIX='%s' wineserver -w", dir);
     }
     char line[256];
     bool wine = false, win32 = false;
