@@ -18,12 +18,12 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "measure.h"
+
 NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_BLOCK *,
                                     void *, ULONG, FILE_INFORMATION_CLASS, BOOLEAN,
                                     UNICODE_STRING *, BOOLEAN);
 NTSTATUS NTAPI NtQueryAttributesFile(const OBJECT_ATTRIBUTES *, FILE_BASIC_INFORMATION *);
-
-#define MAX_SAMPLES 4000
 
 static WCHAR root[4096], program[4096];
 static HANDLE data_file;
@@ -201,37 +201,7 @@ static void objects(void)
     ConnectNamedPipe(pipe_server, NULL);
 }
 
-/* --- measuring ----------------------------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* samples samples of batch operations each. */
-static void measure(const char *name, void (*operation)(void), int samples, int batch)
-{
-    static double times[MAX_SAMPLES];
-    LARGE_INTEGER frequency, begin, end;
-    int i, k;
-
-    QueryPerformanceFrequency(&frequency);
-    for (i = 0; i < 2 * batch && i < 32; i++) /* an even number: rename goes there and back */
-        operation();
-    for (i = 0; i < samples; i++) {
-        QueryPerformanceCounter(&begin);
-        for (k = 0; k < batch; k++)
-            operation();
-        QueryPerformanceCounter(&end);
-        times[i] =
-            (double)(end.QuadPart - begin.QuadPart) * 1e9 / (double)frequency.QuadPart / batch;
-    }
-    qsort(times, (size_t)samples, sizeof times[0], by_value);
-    printf("%s\t%d\t%.0f\t%.0f\n", name, samples, times[0], times[samples / 2]);
-    fflush(stdout);
-}
+/* --- the run ------------------------------------------------------------------------------- */
 
 static void on(const WCHAR *rel)
 {

@@ -18,10 +18,19 @@
 
 #define NEW_PREFIX "base.new-"
 
-/* What sets up a prefix must neither ask for downloads nor write menus or open windows. */
-static void exec_wineboot(const struct wine *wine, const char *dir, const sigset_t *mask)
+/* What sets up a prefix. Wine calls itself Windows 7, which programs of today refuse (node since
+ * its version 14): a base of FVM's own is a Windows 10. */
+static char *const steps[][3] = {
+    {"wineboot.exe", "-i", NULL},
+    {"winecfg.exe", "-v", "win10"},
+};
+#define STEPS (sizeof steps / sizeof steps[0])
+
+/* It must neither ask for downloads nor write menus or open windows. */
+static void exec_step(const struct wine *wine, const char *dir, char *const step[3],
+                      const sigset_t *mask)
 {
-    char *argv[] = {wine->loader, "wineboot.exe", "-i", NULL};
+    char *argv[] = {wine->loader, step[0], step[1], step[2], NULL};
     setsid();
     sigprocmask(SIG_SETMASK, mask, NULL);
     int null = open("/dev/null", O_RDWR);
@@ -80,7 +89,7 @@ static int watch(pid_t pid, const sigset_t *signals, bool terminal)
     }
 }
 
-/* Runs wineboot on the new folder and waits until its server has written all. */
+/* Sets up the new folder and waits until its server has written all. */
 static int boot(const struct wine *wine, const char *dir, bool terminal, struct err **err)
 {
     sigset_t signals, old;
@@ -90,9 +99,15 @@ static int boot(const struct wine *wine, const char *dir, bool terminal, struct 
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, &old);
-    pid_t pid = fork();
-    if (!pid) exec_wineboot(wine, dir, &old);
-    int e = errno, status = pid > 0 ? watch(pid, &signals, terminal) : 0;
+    size_t step = 0;
+    pid_t pid;
+    int e, status;
+    do {
+        pid = fork();
+        if (!pid) exec_step(wine, dir, steps[step], &old);
+        e = errno;
+        status = pid > 0 ? watch(pid, &signals, terminal) : 0;
+    } while (pid > 0 && !status && ++step < STEPS);
 
     /* The server's commands act on the prefix that the environment names. */
     char *before = getenv("WINEPREFIX") ? xstrdup(getenv("WINEPREFIX")) : NULL;
@@ -119,11 +134,11 @@ static int boot(const struct wine *wine, const char *dir, bool terminal, struct 
         return -1;
     }
     if (!status) return 0;
-    err_set(err, "%s wineboot.exe -i ended with %s %d", wine->loader,
+    err_set(err, "%s %s %s ended with %s %d", wine->loader, steps[step][0], steps[step][1],
             WIFSIGNALED(status) ? "signal" : "code",
             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    return err_hint(err, "see why with: WINEPREFIX=/tmp/try WINEDEBUG=err+all %s wineboot.exe -i",
-                    wine->loader);
+    return err_hint(err, "see why with: WINEPREFIX=/tmp/try WINEDEBUG=err+all %s %s %s",
+                    wine->loader, steps[step][0], steps[step][1]);
 }
 
 /* Removes what a killed fvm left of its base. The lock says that none is at work. */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "fvm/shared.h"
 #include "util.h"
 
 static int exit_code(int status)
@@ -27,6 +29,15 @@ static int wait_for(pid_t pid)
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) return 0;
     return exit_code(status);
+}
+
+/* In a child that is about to become another program: it gets none of the descriptors that fvm was
+ * started with, beside the standard ones. No Windows program can use them, but Wine would hand
+ * them on to its services, which keep them open: the lock of a script, the pipe to another
+ * program. (Kernels before 5.11 cannot do this; there they are handed on.) */
+static void keep_standard_files(void)
+{
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 int child_run_quietly(char *const argv[], bool quiet, struct err **err)
@@ -49,6 +60,7 @@ int child_run_quietly(char *const argv[], bool quiet, struct err **err)
             dup2(null, 2);
         }
         if (null > 2) close(null);
+        keep_standard_files();
         execv(argv[0], argv);
         int e = errno;
         ssize_t n = write(failure[1], &e, sizeof e);
@@ -63,20 +75,24 @@ int child_run_quietly(char *const argv[], bool quiet, struct err **err)
     return code;
 }
 
-/* True when the process maps the file (by its full path). */
-static bool maps_file(pid_t pid, const char *file)
+/* Does the process map the file (by its full path)? MAPS_SERVED: with the mark of those that
+ * serve the whole VM and not one run of it, which lies below all other mappings of the file. */
+enum maps { MAPS_NOT, MAPS_RUN, MAPS_SERVED };
+
+static enum maps maps_file(pid_t pid, const char *file)
 {
     char name[64];
     snprintf(name, sizeof name, "/proc/%d/maps", (int)pid);
     FILE *maps = fopen(name, "re");
-    if (!maps) return false;
+    if (!maps) return MAPS_NOT;
     char *line = NULL;
     size_t cap = 0, len = strlen(file);
-    bool found = false;
+    enum maps found = MAPS_NOT;
     while (!found && getline(&line, &cap, maps) > 0) {
         const char *path = strchr(line, '/');
         /* the name of a file that was removed meanwhile is followed by " (deleted)" */
-        found = path && !strncmp(path, file, len) && (path[len] == '\n' || path[len] == ' ');
+        if (path && !strncmp(path, file, len) && (path[len] == '\n' || path[len] == ' '))
+            found = strtoull(line, NULL, 16) == FVM_SERVED_MARK ? MAPS_SERVED : MAPS_RUN;
     }
     free(line);
     fclose(maps);
@@ -133,7 +149,8 @@ static void forward(int sig, pid_t monitor, const char *shared)
     pid_t *list;
     size_t count = list_children(&list), reached = 0;
     for (size_t i = 0; i < count; i++) {
-        if (list[i] == monitor || !maps_file(list[i], shared)) continue;
+        /* a signal for the run is none for what serves all runs */
+        if (list[i] == monitor || maps_file(list[i], shared) != MAPS_RUN) continue;
         if (!kill(list[i], sig)) reached++;
     }
     free(list);
@@ -145,13 +162,14 @@ static void forward(int sig, pid_t monitor, const char *shared)
         kill(monitor, SIGTERM);
 }
 
-/* Waits for those of the VM's processes that are still about to end. */
+/* Waits for those of the run's processes that are still about to end. Those that serve the VM
+ * live on as long as any run of it (runtime_leave). */
 static void reap_rest(const char *shared)
 {
     pid_t *list;
     size_t count = list_children(&list);
     for (size_t i = 0; i < count; i++) {
-        if (!maps_file(list[i], shared)) {
+        if (maps_file(list[i], shared) != MAPS_RUN) {
             waitpid(list[i], NULL, WNOHANG);
             continue;
         }
@@ -189,6 +207,7 @@ static void exec_child(const struct child_run *run, pid_t fvm, const sigset_t *m
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != fvm) _exit(128 + SIGKILL); /* fvm died before the line above */
     sigprocmask(SIG_SETMASK, mask, NULL);
+    keep_standard_files();
     if (!run->cwd || !chdir(run->cwd)) execv(run->argv[0], run->argv);
     int e = errno;
     ssize_t n = write(failure, &e, sizeof e);

@@ -12,7 +12,7 @@
 
 static const struct verb *const verbs[] = {
     &verb_run, &verb_create, &verb_ls,    &verb_inspect, &verb_diff,
-    &verb_cp,  &verb_rm,     &verb_check, &verb_events,  &verb_reg,
+    &verb_cp,  &verb_rm,     &verb_check, &verb_events,  &verb_reg, &verb_clip,
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

@@ -114,6 +114,8 @@ static int load(const struct vm *vm, struct fvm_reg *r, bool repair, struct log 
         /* nothing was changed yet */
     } else if (fd < 0 || fstat(fd, &st)) {
         rc = err_sys(err, errno, "cannot read %s", file);
+    } else if (!S_ISREG(st.st_mode)) {
+        rc = err_set(err, "%s is no file: it should be the VM's registry log", file);
     } else if (st.st_size) {
         log->len = (size_t)st.st_size;
         log->data = mmap(NULL, log->len, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -284,6 +286,14 @@ int registry_append(const struct vm *vm, struct registry *reg, struct fvm_reg_re
     free(bytes);
     free(file);
     return rc;
+}
+
+void registry_cut(const struct vm *vm, uint64_t valid, struct err **err)
+{
+    char *file = log_file(vm);
+    if (truncate(file, (off_t)valid))
+        err_context(err, "a part of the change stays: %s cannot be cut", file);
+    free(file);
 }
 
 int registry_repair(const struct vm *vm, uint64_t *lost, struct err **err)

@@ -36,6 +36,10 @@ void registry_close(struct registry *reg);
 int registry_append(const struct vm *vm, struct registry *reg, struct fvm_reg_record *rec,
                     struct err **err);
 
+/* Cuts the log back to its first bytes, which undoes the changes since: the last thing that is done
+ * with a store of it. An error is added to the one that is there. */
+void registry_cut(const struct vm *vm, uint64_t valid, struct err **err);
+
 /* Keeps of a damaged log what can be read, and sets the file itself aside. *lost receives the
  * bytes that cannot be read, 0 when nothing was wrong. Needs the exclusive lock. */
 int registry_repair(const struct vm *vm, uint64_t *lost, struct err **err);

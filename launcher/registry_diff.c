@@ -153,6 +153,7 @@ static void visit(struct walk *w, uint32_t node, struct fvm_wstr up, uint32_t ba
 {
     const struct fvm_reg *r = w->view->vm.r, *b = w->view->base.r;
     uint32_t flags = fvm_reg_flags(r, node), base = 0;
+    if (fvm_reg_is_temporary(r, node)) return;
     struct wbuf path = wbuf_dup(up);
     if (up.len)
         wbuf_add_component(&path, fvm_reg_name(r, node));

@@ -224,17 +224,32 @@ int runtime_enter(struct vm *vm, const struct base *base, char **shared, struct 
     return err_context(err, "cannot start VM %s", vm->name);
 }
 
-/* True when a process of the VM ended in the middle of a change: it still owns the lock. */
-static bool died_at_work(const struct vm *vm)
+static bool read_shared(const char *file, struct fvm_shared *s)
 {
-    char *file = xasprintf("%s/shared", vm->runtime);
-    struct fvm_shared s;
     int fd = open(file, O_RDONLY | O_CLOEXEC);
-    free(file);
-    if (fd < 0) return true;
-    bool dead = pread(fd, &s, sizeof s, 0) != (ssize_t)sizeof s || s.lock_owner || s.repairs;
-    close(fd);
-    return dead;
+    bool whole = fd >= 0 && pread(fd, s, sizeof *s, 0) == (ssize_t)sizeof *s;
+    if (fd >= 0) close(fd);
+    return whole;
+}
+
+/* What served the VM ends with its last monitor, and its end is waited for: it may write until
+ * then. Whether there was any, the block tells. */
+static void end_served(const char *file)
+{
+    struct err *ignored = NULL;
+    struct fvm_shared s;
+    bool any = false;
+    if (!read_shared(file, &s)) return;
+    for (size_t i = 0; i < FVM_SERVICES; i++)
+        any |= s.served[i].asked != 0;
+    if (any && child_end_users_of(file, &ignored) < 0) err_free(&ignored);
+}
+
+/* True when a process of the VM ended in the middle of a change: it still owns the lock. */
+static bool died_at_work(const char *file)
+{
+    struct fvm_shared s;
+    return !read_shared(file, &s) || s.lock_owner || s.repairs;
 }
 
 int runtime_leave(struct vm *vm, bool keep)
@@ -252,7 +267,10 @@ int runtime_leave(struct vm *vm, bool keep)
     }
     if (last) {
         /* a mark that stays makes the next start look after what was left half done */
-        bool clean = !died_at_work(vm);
+        char *shared = xasprintf("%s/shared", vm->runtime);
+        end_served(shared);
+        bool clean = !died_at_work(shared);
+        free(shared);
         forget_watches(vm);
         if (!vm_remove_runtime(vm, &ignored) && clean) space_mark_clean(vm);
     }

@@ -7,7 +7,8 @@
 #include "space.h"
 
 /* Copies what the VM sees at the path (canonical but for aliases) to the machine. to: an
- * existing folder (the source goes into it under its own name), or the name of the copy. */
+ * existing folder (the source goes into it under its own name), or the name of the copy. A base
+ * without a dir is one that is gone: what it had is left out. */
 int transfer_out(const struct vm *vm, const struct base *base, struct fvm_wstr from, const char *to,
                  struct err **err);
 

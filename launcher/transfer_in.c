@@ -29,13 +29,9 @@ static int no_room(struct in *in, const char *file)
 }
 
 /* Appends a record; a part of one that did not fit is taken back. */
-static int append(struct in *in, struct fvm_wstr path, bool directory, bool base)
+static int append_record(struct in *in, enum fvm_log_op op, uint32_t flags, struct fvm_wstr path)
 {
-    struct fvm_log_record r = {.op = FVM_LOG_PRIVATE,
-                               .seq = in->seq + 1,
-                               .path = path,
-                               .flags = (directory ? FVM_LOG_DIRECTORY : 0u) |
-                                        (base ? FVM_LOG_BASE : 0u)};
+    struct fvm_log_record r = {.op = op, .seq = in->seq + 1, .path = path, .flags = flags};
     uint32_t size = fvm_log_size(&r);
     char *data = xmalloc(size);
     fvm_log_encode(&r, data);
@@ -52,6 +48,13 @@ static int append(struct in *in, struct fvm_wstr path, bool directory, bool base
     if (fvm_log_apply(&r, in->space.ix) < 0)
         return err_set(in->err, "the change index of VM %s is full", in->vm->name);
     return 0;
+}
+
+/* The record of an object of the VM's own. */
+static int append(struct in *in, struct fvm_wstr path, bool directory, bool base)
+{
+    return append_record(in, FVM_LOG_PRIVATE,
+                         (directory ? FVM_LOG_DIRECTORY : 0u) | (base ? FVM_LOG_BASE : 0u), path);
 }
 
 /* What is seen at a path, and what the base has there. */
@@ -105,6 +108,68 @@ static void copy_attributes(int from, int to)
     char value[256]; /* read-only, hidden, system: Wine keeps them here */
     ssize_t n = fgetxattr(from, "user.DOSATTRIB", value, sizeof value);
     if (n > 0 && fsetxattr(to, "user.DOSATTRIB", value, (size_t)n, 0)) return;
+}
+
+/* The private folder of one of the base's, with its times and attributes, and its record. Its
+ * parent has one. */
+static int make_folder(struct in *in, struct fvm_wstr view, const struct seen *s)
+{
+    char *from = base_find(in->base, (struct fvm_wstr){s->l.l.base, s->l.l.base_len});
+    int src = from ? open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, rc = 0;
+    struct wbuf path = wbuf_dup(view);
+    struct stat st;
+    if (src < 0 || fstat(src, &st)) {
+        rc = err_sys(in->err, from ? errno : ENOENT, "cannot read %s", from ? from : s->private);
+    } else if (!s->l.l.node && s->l.l.verdict == FVM_PASS && path.len > 2) {
+        /* spelled as in the base */
+        struct wbuf name = {0};
+        wbuf_add_utf8(&name, strrchr(from, '/') + 1);
+        path.len = fvm_path_parent(wbuf_str(&path));
+        wbuf_add_component(&path, wbuf_str(&name));
+        wbuf_free(&name);
+    }
+    char *private = space_private_path(in->vm, wbuf_str(&path));
+    if (!rc && (fs_make_path(private, 0755, in->err))) rc = -1;
+    int dst = rc ? -1 : open(private, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!rc && dst < 0) rc = no_room(in, private);
+    if (!rc) {
+        struct timespec times[2] = {st.st_atim, st.st_mtim};
+        copy_attributes(src, dst);
+        if (futimens(dst, times)) rc = no_room(in, private);
+    }
+    if (!rc && append_record(in, FVM_LOG_CONTAINER, 0, wbuf_str(&path))) {
+        rmdir(private);
+        rc = -1;
+    }
+    if (src >= 0) close(src);
+    if (dst >= 0) close(dst);
+    free(private);
+    free(from);
+    wbuf_free(&path);
+    return rc;
+}
+
+/* Folders of the base in which something comes get a private folder each, as the guest does it:
+ * by that a program that lists them is shown what the VM has there. */
+static int make_folders(struct in *in, struct fvm_wstr view)
+{
+    if (!view.len) return 0;
+    struct seen *s = xcalloc(1, sizeof *s);
+    int rc = look(in, view, s);
+    if (!rc && (s->l.l.verdict == FVM_PASS || s->l.l.verdict == FVM_BASE)) {
+        struct fvm_wstr canon = {s->l.l.canon, s->l.l.canon_len};
+        rc = make_folders(in, (struct fvm_wstr){canon.ptr, fvm_path_parent(canon)});
+        /* the parents are spelled as in the base now */
+        struct wbuf path = wbuf_dup(canon);
+        free(s->private);
+        s->private = NULL;
+        if (!rc) rc = look(in, wbuf_str(&path), s);
+        if (!rc) rc = make_folder(in, (struct fvm_wstr){s->l.l.canon, s->l.l.canon_len}, s);
+        wbuf_free(&path);
+    }
+    free(s->private);
+    free(s);
+    return rc;
 }
 
 static int put_file(struct in *in, const char *from, const struct seen *s)
@@ -191,7 +256,8 @@ static int copy_in(struct in *in, const char *from, struct fvm_wstr view)
         return 0;
     }
     struct seen *s = xcalloc(1, sizeof *s);
-    int rc = look(in, view, s);
+    int rc = make_folders(in, (struct fvm_wstr){view.ptr, fvm_path_parent(view)});
+    if (!rc) rc = look(in, view, s);
     if (!rc && s->exists && s->directory != S_ISDIR(st.st_mode)) {
         char *text = utf8_of(view);
         rc = err_set(in->err, "cannot copy %s over %s: one is a file, the other a folder", from,

@@ -137,6 +137,8 @@ static int copy_view(struct out *o, struct fvm_wstr view, const char *to, bool t
     case FVM_BASE:
     case FVM_MERGED:
         real = base = base_find(o->base, (struct fvm_wstr){l->l.base, l->l.base_len});
+        /* a folder that the base no longer has */
+        if (!real && l->l.verdict == FVM_MERGED) real = private;
         break;
     case FVM_PRIVATE:
         break;
@@ -167,7 +169,8 @@ int transfer_out(const struct vm *vm, const struct base *base, struct fvm_wstr f
                  struct err **err)
 {
     struct space space;
-    if (space_open(vm, base, &space, err)) return -1;
+    /* without the base its other names of folders are not known */
+    if (space_open(vm, base->dir ? base : NULL, &space, err)) return -1;
     struct out o = {.vm = vm, .base = base, .ix = space.ix, .err = err};
     struct stat st;
     char *target;

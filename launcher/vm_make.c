@@ -203,10 +203,8 @@ static int make(struct vm *vm, const char *vms, bool lasting, struct err **err)
     vm->lock_fd = open(early, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (vm->lock_fd < 0 || vm_lock_file(vm->lock_fd, F_WRLCK, false) || rename(early, lock))
         err_sys(err, errno, "cannot lock %s", lock);
-    else if (chmod(tmp, 0755))
-        err_sys(err, errno, "cannot open up %s", tmp);
     else
-        rc = fill(vm, tmp, lasting, err);
+        rc = fill(vm, tmp, lasting, err); /* the folder stays closed to others, as mkdtemp made it */
     if (!rc && syscall(SYS_renameat2, AT_FDCWD, tmp, AT_FDCWD, vm->dir, 1 /* no replace */)) {
         rc = errno == EEXIST ? 1 : -1;
         if (rc < 0) err_sys(err, errno, "cannot move the new VM to %s", vm->dir);

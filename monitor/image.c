@@ -125,7 +125,39 @@ static void *map(HANDLE section, ULONG protection)
     return base;
 }
 
-HANDLE image_prepare(const wchar_t *path, guest_attach_fn *attach, guest_leave_fn *leave)
+/* A view of the host's win32u.dll, for the numbers of its system calls. It is mapped as the loader
+ * does, so that it is the one that programs get, but not loaded: its Unix part would connect to
+ * the display. */
+static const void *map_win32u(void)
+{
+    wchar_t path[MAX_PATH + 16];
+    UINT n = GetSystemDirectoryW(path, MAX_PATH);
+    HANDLE file, section;
+    void *view = NULL;
+    SIZE_T size = 0;
+    NTSTATUS status;
+
+    if (!n || n >= MAX_PATH)
+        fail(EXIT_FVM, "cannot find the system directory: %s", error_text(GetLastError()));
+    lstrcatW(path, L"\\win32u.dll");
+    file = CreateFileW(path, GENERIC_READ | GENERIC_EXECUTE, FILE_SHARE_READ | FILE_SHARE_DELETE,
+                       NULL, OPEN_EXISTING, 0, NULL);
+    if (file == INVALID_HANDLE_VALUE)
+        fail(EXIT_FVM, "cannot open %s, which belongs to Wine: %s", path,
+             error_text(GetLastError()));
+    status = NtCreateSection(&section, SECTION_MAP_READ | SECTION_MAP_EXECUTE | SECTION_QUERY, NULL,
+                             NULL, PAGE_EXECUTE_READ, SEC_IMAGE, file);
+    CloseHandle(file);
+    if (status >= 0) {
+        status = NtMapViewOfSection(section, NT_CURRENT_PROCESS, &view, 0, 0, NULL, &size,
+                                    1 /* ViewShare */, 0, PAGE_EXECUTE_READ);
+        CloseHandle(section);
+    }
+    if (status < 0) fail(EXIT_FVM, "cannot map %s (status %x)", path, (unsigned)status);
+    return view;
+}
+
+HANDLE image_prepare(const wchar_t *path, struct guest_calls *calls)
 {
     DWORD size;
     uint8_t *file = read_whole(path, &size), *image;
@@ -137,17 +169,22 @@ HANDLE image_prepare(const wchar_t *path, guest_attach_fn *attach, guest_leave_f
     NTSTATUS status = NtCreateSection(&section, SECTION_ALL_ACCESS, NULL, &length,
                                       PAGE_EXECUTE_READWRITE, SEC_COMMIT, NULL);
     guest_prepare_fn prepare;
+    const void *win32u;
 
     if (status < 0) fail(EXIT_FVM, "no memory for the guest (status %x)", (unsigned)status);
     image = map(section, PAGE_EXECUTE_READWRITE);
     copy_sections(image, total, file, size, nt, path);
     bind_imports(image, nt, path);
     prepare = (guest_prepare_fn)find(image, nt, "fvm_guest_prepare", path);
-    *attach = (guest_attach_fn)find(image, nt, "fvm_guest_attach", path);
-    *leave = (guest_leave_fn)find(image, nt, "fvm_guest_leave", path);
-    if (!prepare(GUEST_API_VERSION, GetModuleHandleW(L"ntdll.dll"), &error))
+    calls->attach = (guest_attach_fn)find(image, nt, "fvm_guest_attach", path);
+    calls->leave = (guest_leave_fn)find(image, nt, "fvm_guest_leave", path);
+    calls->serve_event = (guest_serve_event_fn)find(image, nt, "fvm_guest_serve_event", path);
+    calls->served = (guest_served_fn)find(image, nt, "fvm_guest_served", path);
+    win32u = map_win32u();
+    if (!prepare(GUEST_API_VERSION, GetModuleHandleW(L"ntdll.dll"), win32u, &error))
         fail(EXIT_FVM, "this Wine is not one that fvm knows: %a is not as expected (status %x)",
              error.where, (unsigned)error.status);
+    NtUnmapViewOfSection(NT_CURRENT_PROCESS, (void *)(uintptr_t)win32u);
     NtUnmapViewOfSection(NT_CURRENT_PROCESS, image);
     release(file);
     return section;

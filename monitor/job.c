@@ -1,5 +1,5 @@
 /* The job object in which all processes of a run stand. */
-#include "monitor.h"
+#include "serve.h"
 
 #define MAX_REST 256 /* processes looked at one by one when the program has ended */
 
@@ -77,6 +77,7 @@ void job_wait(HANDLE job, HANDLE port)
             if (message == JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO) return;
         }
         if (!guests_left(job, &others)) break;
+        serve_begin(); /* nobody looks for their first request from here on */
         if (!GetQueuedCompletionStatus(port, &message, &key, &overlapped, INFINITE))
             fail(EXIT_FVM, "cannot wait for the VM's processes: %s", error_text(GetLastError()));
         if (message == JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO) return;

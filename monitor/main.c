@@ -1,5 +1,5 @@
 /* Runs one program in a VM and stays until all its processes have ended. */
-#include "monitor.h"
+#include "serve.h"
 
 static struct fvm_shared *shared;
 
@@ -49,7 +49,8 @@ static wchar_t *command_line(const wchar_t *program, const wchar_t *arguments)
     return lstrcatW(line, arguments);
 }
 
-static HANDLE start(const struct options *o, HANDLE job)
+/* Starts the program; *started is its full path in the VM. */
+static HANDLE start(const struct options *o, HANDLE job, wchar_t **started)
 {
     wchar_t *path = program_find(o->program), *line, *cwd = NULL;
     STARTUPINFOEXW startup = {.StartupInfo.cb = sizeof(startup)};
@@ -57,9 +58,7 @@ static HANDLE start(const struct options *o, HANDLE job)
     SIZE_T size = 0;
     DWORD error;
 
-    if (!*o->program) fail(EXIT_NOT_FOUND, "no program is named");
-    if (!path) fail(EXIT_NOT_FOUND, "there is no program %s in the VM", o->program);
-    desktop_start_for(path);
+    if (!path) program_not_found(o->program);
     line = command_line(path, o->arguments);
     if (o->cwd) cwd = path_to_windows(o->cwd);
 
@@ -86,8 +85,8 @@ static HANDLE start(const struct options *o, HANDLE job)
     CloseHandle(info.hThread);
     release(startup.lpAttributeList);
     release(line);
-    release(path);
     release(cwd);
+    *started = path;
     return info.hProcess;
 }
 
@@ -107,8 +106,7 @@ void monitor_start(void);
 void monitor_start(void)
 {
     struct options options = {0};
-    guest_attach_fn attach;
-    guest_leave_fn leave;
+    struct guest_calls guest;
     struct guest_error error = {0};
     HANDLE shared_section, image, job, port, process;
     DWORD code;
@@ -119,23 +117,29 @@ void monitor_start(void)
     shared_section = open_shared(path);
     release(path);
     path = path_to_windows(options.guest);
-    image = image_prepare(path, &attach, &leave);
+    image = image_prepare(path, &guest);
     release(path);
     job = job_create(&port);
     control_install();
     image_map(image);
-    if (!attach(image, shared_section, &error))
+    if (!guest.attach(image, shared_section, &error))
         fail(EXIT_FVM, "the guest cannot start: %a (status %x)", error.where,
              (unsigned)error.status);
 
-    process = start(&options, job);
+    if (options.title) shared->show_name = 1;
+    shared->session_ends = 0;
+    serve_prepare(guest.serve_event, guest.served);
+    process = start(&options, job, &path);
     control_leave_to_program();
-    WaitForSingleObject(process, INFINITE);
+    serve_while(process);
     job_wait(job, port);
     if (!GetExitCodeProcess(process, &code))
         fail(EXIT_FVM, "the program's exit code is lost: %s", error_text(GetLastError()));
     tell_faults();
-    leave();
+    program_tell_end(path, code);
+    release(path);
+    serve_end();
+    guest.leave();
     if ((code & 0xffffff00) == GUEST_BOOT_FAILED)
         fail(EXIT_FVM,
              "the guest could not start in the program (step %u): its memory is full or "

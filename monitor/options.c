@@ -1,6 +1,6 @@
 /* The command line:
  *
- *   fvm-monitor.exe --shared PATH --guest PATH [--cwd PATH] -- PROGRAM ARGUMENTS...
+ *   fvm-monitor.exe --shared PATH --guest PATH [--cwd PATH] [--title] -- PROGRAM ARGUMENTS...
  *
  * PATHs are Unix paths of the machine (or Windows paths): of the shared block's file, of
  * fvmguest.dll, and of the program's working directory (as a rule the monitor's own, which
@@ -60,7 +60,15 @@ void options_read(struct options *o)
 
     release(next_word(&line)); /* this program */
     while ((word = next_word(&line))) {
+        if (!lstrcmpW(word, L"--clip-get") || !lstrcmpW(word, L"--clip-set"))
+            clip_run(!lstrcmpW(word, L"--clip-set"));
         wchar_t **value = NULL;
+
+        if (!lstrcmpW(word, L"--title")) {
+            o->title = true;
+            release(word);
+            continue;
+        }
 
         if (!lstrcmpW(word, L"--")) {
             release(word);

@@ -182,7 +182,11 @@ run_many() {
         wait_ready $((60 + i)) && alone=$((alone + 1))
         client "many-$i" "many/client-$i"
         n=$(grep -c $'\tmet$' "$scratch/many/client-$i")
-        [ "$n" = "$want" ] && met=$((met + 1))
+        if [ "$n" = "$want" ]; then
+            met=$((met + 1))
+        else
+            grep -v $'\tmet$' "$scratch/many/client-$i" | sed "s/^/#   many-$i: /"
+        fi
     done
     [ $met = $count ] && pass "many: in each of $count VMs client and server meet" ||
         fail "many: client and server meet in $met of $count VMs"
@@ -205,6 +209,7 @@ run_many() {
     for ((i = 0; i < 20; i++)); do # the host learns of a killed process a moment later
         n=$(program host trees </dev/null | tr -d '\r')
         [ "$n" != "0 trees, 0 processes" ] || break
+        sleep 0.25
     done
     [ "$n" = "0 trees, 0 processes" ] && pass "many: nothing is left: $n" || fail "many: left are $n"
 }

@@ -2,24 +2,27 @@
 # Runs the guest programs on the registry and on devices: what they print without an option
 # must be the same natively and in a VM; with the option "vm" they change the registry in a VM,
 # and the base's must be as before. reg_random makes the same random calls natively and in a VM
-# over the same content, and all answers must be equal.
+# over the same content, and all answers must be equal; the seeds in tests/registry/seeds come
+# first.
 #
-# usage: run-reg-tests.sh [-n SEEDS] [-f FIRST] [-c COUNT] [TEST...]
+# usage: run-reg-tests.sh [-n SEEDS] [-f FIRST] [-c COUNT] [-s SECONDS] [TEST...]
 #   TEST    names of programs; all of tests/guest/reg_*.c without one
-#   -n, -f  how many seeds reg_random gets, and the first one (default 8, 1)
+#   -n, -f  how many seeds reg_random gets, and the first one (default 5, 1)
 #   -c      calls per seed (default 4000)
+#   -s      how long the twenty processes of reg_many run in the VM (default 10)
 # See tests/lib/env.sh for the environment.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/lib/env.sh
 . "$here/lib/env.sh"
 
-seeds=8 first=1 count=4000
-while getopts n:f:c: opt; do
+seeds=5 first=1 count=4000 seconds=10
+while getopts n:f:c:s: opt; do
   case $opt in
   n) seeds=$OPTARG ;;
   f) first=$OPTARG ;;
   c) count=$OPTARG ;;
+  s) seconds=$OPTARG ;;
   *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
   esac
 done
@@ -47,10 +50,10 @@ registry() {
   done > "$1"
 }
 
-# random SEED: with an odd one there are volatile keys, which end with the VM's run, so that
+# random SEED COUNT: with an odd one there are volatile keys, which end with the VM's run, so that
 # only with an even one the content is compared after the VM was started again.
 random() {
-  local seed=$1 key='Machine\Software\FvmRandom' vm=reg-$1 out=$FVM_OUT/reg-random-$1
+  local seed=$1 count=$2 key='Machine\Software\FvmRandom' vm=reg-$1 out=$FVM_OUT/reg-random-$1
   local program=$FVM_GUESTS/reg_random.exe
   native "$program" "$key" clear >/dev/null 2>&1
   native "$program" "$key" fill "$seed" >/dev/null 2>&1
@@ -78,7 +81,10 @@ random() {
 
 for name in "${tests[@]}"; do
   if [ "$name" = reg_random ]; then
-    for ((i = first; i < first + seeds; i++)); do random "$i"; done
+    while read -r seed calls _ <&3; do
+      [[ $seed == \#* ]] || random "$seed" "$calls"
+    done 3<"$here/registry/seeds"
+    for ((i = first; i < first + seeds; i++)); do random "$i" "$count"; done
     continue
   fi
   rm -rf "$base_dir"
@@ -86,9 +92,14 @@ for name in "${tests[@]}"; do
   cp "$FVM_GUESTS/$name.exe" "$base_dir/" || { fail "$name: not built"; continue; }
   out=$FVM_OUT/$name
 
-  native "$dos\\$name.exe" "$dos" > "$out.native" 2>/dev/null
+  args=() vm_args=()
+  if [ "$name" = reg_many ]; then
+    args=(2 20) vm_args=("$seconds" 20)
+  fi
+  native "$dos\\$name.exe" "$dos" "${args[@]}" > "$out.native" 2>/dev/null
   find "$base_dir" -mindepth 1 ! -name '*.exe' -delete # what the native run made
-  in_vm --rm "$dos\\$name.exe" "$dos" > "$out.vm" 2>"$out.err"
+  LIMIT=$((seconds + 120)) in_vm --rm "$dos\\$name.exe" "$dos" "${vm_args[@]}" \
+    > "$out.vm" 2>"$out.err"
   if grep -h '^not ok\|^Bail out' "$out.native" "$out.vm"; then
     fail "$name: a check of the program fails"
   elif cmp -s "$out.native" "$out.vm" && [ -s "$out.vm" ]; then

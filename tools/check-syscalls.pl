@@ -106,7 +106,7 @@ sub check_line {
 # Every export that a table "guest_..._hooks" hooks, and the file that does so. Entries with
 # a NULL hook only ask for the way to the host's call.
 sub read_hooks {
-    my %hook;
+    my (%hook, %confined);
     for my $file (glob 'guest/*/*.c') {
         open my $f, '<', $file or give_up("$file: $!");
         my $text = do { local $/; <$f> };
@@ -125,7 +125,13 @@ sub read_hooks {
                 $hook{$name} = $file;
             }
         }
+        # calls of which an argument may be exchanged before they are made or hooked
+        while ($text =~ /\bguest_\w+_confined\[\]\s*=\s*\{(.*?)\};/gs) {
+            my $body = $1;
+            $confined{$1} = $file while $body =~ /\{\s*"(\w+)"/g;
+        }
     }
+    $hook{$_} //= $confined{$_} for keys %confined;
     give_up('no hook table found in guest/') unless %hook;
     return \%hook;
 }

@@ -39,6 +39,7 @@ need wine has wine
 need wine64 any /usr/lib/wine/wine64 /usr/lib/x86_64-linux-gnu/wine/wine64 /usr/bin/wine64 /opt/wine-*/bin/wine64
 need bats has bats
 need xvfb has Xvfb
+need tmux has tmux
 need jq has jq
 need diffutils has diff
 need perl has perl

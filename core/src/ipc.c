@@ -175,6 +175,11 @@ static bool session_object(struct fvm_wstr id, struct reader *r, struct writer *
         *kind = object(id, &in, "Local", w, out);
         return true;
     }
+    in = *r;
+    if (take(&in, FVM_IPC_SESSION) && take(&in, "Windows") && take(&in, "WindowStations")) {
+        *kind = object(id, &in, "Stations", w, out);
+        return true;
+    }
     return false;
 }
 
@@ -265,6 +270,7 @@ uint32_t fvm_ipc_to_view(struct fvm_wstr id, struct fvm_wstr real, fvm_wchar *ds
         {"\\Global", "\\BaseNamedObjects"},
         {"\\Local", "\\Sessions\\" FVM_IPC_SESSION "\\BaseNamedObjects"},
         {"\\Links", "\\Sessions\\BNOLINKS"},
+        {"\\Stations", "\\Sessions\\" FVM_IPC_SESSION "\\Windows\\WindowStations"},
         {"\\Root", ""},
     };
     struct writer w = {dst, cap, 0, false};

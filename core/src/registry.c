@@ -1,6 +1,5 @@
 /* Reading the store of registry changes. */
 #include "registry_internal.h"
-#include "fvm/fold.h"
 
 int fvm_reg_compare(struct fvm_wstr a, struct fvm_wstr b)
 {
@@ -56,15 +55,16 @@ bool fvm_reg_has_room(const struct fvm_reg *r, uint64_t size)
 
 /* --- searching -------------------------------------------------------------------------------- */
 
-bool rg_search_kids(const struct fvm_reg *r, const struct node *n, struct fvm_wstr name,
-                    uint32_t *index)
+static bool search(const struct fvm_reg *r, uint32_t array, uint32_t count, struct fvm_wstr name,
+                   uint32_t *index)
 {
-    uint32_t low = 0, count = n->kid_count, high = count, array = n->kids;
+    uint32_t low = 0, high = count;
 
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
-        const struct node *kid = rg_node(r, rg_element(r, array, count, mid));
-        int c = fvm_reg_compare(name, rg_string(r, kid->name, kid->name_len));
+        struct named n;
+        rg_copy(&n, rg_at(r, rg_element(r, array, count, mid), sizeof n), sizeof n);
+        int c = fvm_reg_compare(name, rg_string(r, n.name, n.name_len));
         if (!c) {
             *index = mid;
             return true;
@@ -78,26 +78,16 @@ bool rg_search_kids(const struct fvm_reg *r, const struct node *n, struct fvm_ws
     return false;
 }
 
+bool rg_search_kids(const struct fvm_reg *r, const struct node *n, struct fvm_wstr name,
+                    uint32_t *index)
+{
+    return search(r, n->kids, n->kid_count, name, index);
+}
+
 bool rg_search_values(const struct fvm_reg *r, const struct node *n, struct fvm_wstr name,
                       uint32_t *index)
 {
-    uint32_t low = 0, count = n->value_count, high = count, array = n->values;
-
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        const struct value *v = rg_value(r, rg_element(r, array, count, mid));
-        int c = fvm_reg_compare(name, rg_string(r, v->name, v->name_len));
-        if (!c) {
-            *index = mid;
-            return true;
-        }
-        if (c < 0)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    *index = low;
-    return false;
+    return search(r, n->values, n->value_count, name, index);
 }
 
 uint32_t fvm_reg_find_child(const struct fvm_reg *r, uint32_t node, struct fvm_wstr name)
@@ -140,12 +130,12 @@ bool fvm_reg_find_value(const struct fvm_reg *r, uint32_t node, struct fvm_wstr 
 
 enum { UNKNOWN, GOOD, DEAD };
 
-static const struct link *find_link(const struct fvm_reg *r, struct fvm_wstr path, uint32_t *id)
+static const struct link *find_link(const struct fvm_reg *r, struct fvm_wstr path,
+                                    struct fvm_wstr name, uint32_t *id)
 {
     uint32_t hash = RG_HASH_START;
 
-    /* nearly no key is a link, and only few lengths of names are those of one */
-    if (!(r->link_bloom >> (path.len & 63) & 1)) return NULL;
+    if (!rg_may_be_link(r, path.len, name)) return NULL;
     for (uint32_t i = 0; i < path.len; i++)
         hash = rg_hash_unit(hash, path.ptr[i]);
     for (uint32_t ref = r->links, i = 0; ref && i < 65536; i++) {
@@ -269,20 +259,25 @@ static bool link_target(struct fvm_wstr text, struct fvm_wstr *path)
 static int follow(const struct fvm_reg *r, const struct walk *w, struct fvm_reg_lookup *out,
                   struct fvm_wstr *target)
 {
-    static const fvm_wchar name[] = {'S', 'y', 'm', 'b', 'o', 'l', 'i', 'c', 'L', 'i',
+    static const fvm_wchar text[] = {'S', 'y', 'm', 'b', 'o', 'l', 'i', 'c', 'L', 'i',
                                      'n', 'k', 'V', 'a', 'l', 'u', 'e'};
-    struct fvm_wstr value_name = {name, sizeof name / sizeof *name};
+    struct fvm_wstr value_name = {text, sizeof text / sizeof *text};
     struct fvm_reg_value value;
 
     if (w->leaf_gone) return 0;
     if (!w->base) {
         if (!w->node || !(out->flags & FVM_REG_LINK)) return 0;
         if (!fvm_reg_find_value(r, w->node, value_name, &value)) return -1;
-        struct fvm_wstr text = {value.data, value.size / 2};
-        return link_target(text, target) ? 1 : -1;
+        struct fvm_wstr nt = {value.data, value.size / 2};
+        return link_target(nt, target) ? 1 : -1;
     }
     uint32_t id;
-    const struct link *l = find_link(r, (struct fvm_wstr){out->base, out->base_len}, &id);
+    /* the last name of the place in the base, which a rename may have made another than the view's */
+    uint32_t at = out->base_len;
+    while (at && out->base[at - 1] != '\\')
+        at--;
+    const struct link *l = find_link(r, (struct fvm_wstr){out->base, out->base_len},
+                                     (struct fvm_wstr){out->base + at, out->base_len - at}, &id);
     if (!l) return 0;
     if (l->state == UNKNOWN) out->unchecked = id;
     *target = rg_string(r, l->target, l->target_len);
@@ -318,6 +313,14 @@ static bool more(struct source *s)
     return s->part[s->top].pos < s->part[s->top].text.len;
 }
 
+/* The same without ending a part: a link that ends one leads on from within it. */
+static bool is_last(const struct source *s)
+{
+    for (uint32_t i = 0; i <= s->top; i++)
+        if (s->part[i].pos < s->part[i].text.len) return false;
+    return true;
+}
+
 int fvm_reg_lookup(const struct fvm_reg *r, struct fvm_wstr path, bool open_link,
                    struct fvm_reg_lookup *out)
 {
@@ -339,7 +342,7 @@ restart:;
 
         if (!name.len) continue; /* runs of backslashes in the target of a link */
         if (!enter(r, &w, name, out)) return FVM_REG_INVALID;
-        if (open_link && !more(&src)) break;
+        if (open_link && is_last(&src)) break;
         int link = follow(r, &w, out, &target);
         if (!link) continue;
         out->linked = true;
@@ -355,6 +358,48 @@ restart:;
     }
     set_verdict(r, out, &w);
     return 0;
+}
+
+/* Is there a link whose path is as long as these two together, and has the same hash? */
+static bool like_a_link(const struct fvm_reg *r, struct fvm_wstr base, struct fvm_wstr rest)
+{
+    uint32_t hash = RG_HASH_START, len = base.len + rest.len + (base.len != 0), i = 0;
+
+    for (uint32_t k = 0; k < base.len; k++)
+        hash = rg_hash_unit(hash, base.ptr[k]);
+    if (base.len) hash = rg_hash_unit(hash, '\\');
+    for (uint32_t k = 0; k < rest.len; k++)
+        hash = rg_hash_unit(hash, rest.ptr[k]);
+    for (uint32_t ref = r->links; ref && i < 65536; i++) {
+        const struct link *l = rg_at(r, ref, sizeof *l);
+        if (l->hash == hash && l->path_len == len) return true;
+        ref = l->next;
+    }
+    return false;
+}
+
+bool fvm_reg_is_plain(const struct fvm_reg *r, uint32_t node, struct fvm_wstr base,
+                      struct fvm_wstr rest, uint32_t *leaf)
+{
+    uint32_t pos = 0, len = base.len;
+
+    if (!rest.len || rest.ptr[rest.len - 1] == '\\' || r->origin_count) return false;
+    while (pos < rest.len) {
+        struct fvm_wstr name = rg_component(rest, &pos);
+        if (!name.len || name.len > FVM_REG_KEY_MAX) return false;
+        len += name.len + (len != 0);
+        if (len > FVM_REG_PATH_MAX) return false;
+        if (rg_may_be_link(r, len, name)) {
+            uint32_t end = (uint32_t)(name.ptr + name.len - rest.ptr);
+            if (like_a_link(r, base, (struct fvm_wstr){rest.ptr, end})) return false;
+        }
+        if (!node) continue;
+        node = fvm_reg_find_child(r, node, name);
+        if (rg_node(r, node)->flags & (FVM_REG_PRIVATE | FVM_REG_HIDDEN | FVM_REG_ORIGIN))
+            return false;
+    }
+    *leaf = node;
+    return true;
 }
 
 enum fvm_reg_verdict fvm_reg_walk(const struct fvm_reg *r, struct fvm_wstr base, uint32_t *node)

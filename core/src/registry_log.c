@@ -1,38 +1,15 @@
 /* The registry log: encoding, replay, and writing a store as a log. */
 #include "fvm/registry_log.h"
+#include "frame.h"
 
-/* On disk: this header, path, name (UTF-16), data, padding to 8 bytes; little-endian. */
+/* On disk: this header, path, name (UTF-16), data, padding to 8 bytes. */
 struct header {
-    uint32_t size; /* whole record with header and padding */
-    uint32_t crc;  /* CRC-32C of all that follows this field */
-    uint64_t seq, time;
+    struct frame frame;
+    uint64_t time;
     uint16_t op, flags;
     uint16_t path_len, name_len; /* code units */
     uint32_t type, data_size;
 };
-
-/* CRC-32C (reflected polynomial 0x82f63b78), four bits at a time. */
-static uint32_t crc_add(uint32_t crc, const void *bytes, uint64_t n)
-{
-    static const uint32_t table[16] = {
-        0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
-        0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
-        0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-    };
-    const uint8_t *p = bytes;
-
-    for (uint64_t i = 0; i < n; i++) {
-        crc ^= p[i];
-        crc = crc >> 4 ^ table[crc & 15];
-        crc = crc >> 4 ^ table[crc & 15];
-    }
-    return crc;
-}
-
-static void copy(void *dst, const void *src, uint64_t n)
-{
-    if (n) __builtin_memcpy(dst, src, n);
-}
 
 static uint64_t text_size(const struct fvm_reg_record *r)
 {
@@ -54,8 +31,7 @@ void *fvm_reg_log_data(const struct fvm_reg_record *r, void *dst)
 static struct header header_of(const struct fvm_reg_record *r)
 {
     return (struct header){
-        .size = (uint32_t)fvm_reg_log_size(r),
-        .seq = r->seq,
+        .frame = {.size = (uint32_t)fvm_reg_log_size(r), .seq = r->seq},
         .time = r->time,
         .op = (uint16_t)r->op,
         .flags = (uint16_t)r->flags,
@@ -72,14 +48,13 @@ void fvm_reg_log_encode(const struct fvm_reg_record *r, void *dst)
     uint8_t *p = dst;
     uint64_t end = sizeof h + text_size(r) + r->size;
 
-    copy(p + sizeof h, r->path.ptr, 2 * (uint64_t)r->path.len);
-    copy(p + sizeof h + 2 * (uint64_t)r->path.len, r->name.ptr, 2 * (uint64_t)r->name.len);
-    if (r->data) copy(fvm_reg_log_data(r, dst), r->data, r->size);
-    for (uint64_t i = end; i < h.size; i++)
+    frame_copy(p + sizeof h, r->path.ptr, 2 * (uint64_t)r->path.len);
+    frame_copy(p + sizeof h + 2 * (uint64_t)r->path.len, r->name.ptr, 2 * (uint64_t)r->name.len);
+    if (r->data) frame_copy(fvm_reg_log_data(r, dst), r->data, r->size);
+    for (uint64_t i = end; i < h.frame.size; i++)
         p[i] = 0;
-    copy(p, &h, sizeof h);
-    h.crc = ~crc_add(~0u, p + 8, h.size - 8);
-    copy(p, &h, sizeof h);
+    frame_copy(p, &h, sizeof h);
+    frame_seal(p);
 }
 
 uint64_t fvm_reg_log_decode(const void *buf, size_t len, struct fvm_reg_record *r)
@@ -87,13 +62,12 @@ uint64_t fvm_reg_log_decode(const void *buf, size_t len, struct fvm_reg_record *
     const uint8_t *p = buf;
     struct header h;
 
-    if (len < sizeof h) return 0;
-    copy(&h, p, sizeof h);
-    if (h.size < sizeof h || h.size > len || h.size & 7) return 0;
+    if (!frame_check(buf, len, sizeof h)) return 0;
+    frame_copy(&h, p, sizeof h);
     *r = (struct fvm_reg_record){
         .op = (enum fvm_reg_op)h.op,
         .flags = h.flags,
-        .seq = h.seq,
+        .seq = h.frame.seq,
         .time = h.time,
         .path = {(const fvm_wchar *)(const void *)(p + sizeof h), h.path_len},
         .name = {(const fvm_wchar *)(const void *)(p + sizeof h) + h.path_len, h.name_len},
@@ -101,22 +75,19 @@ uint64_t fvm_reg_log_decode(const void *buf, size_t len, struct fvm_reg_record *
         .size = h.data_size,
     };
     r->data = p + sizeof h + text_size(r);
-    if (h.size != fvm_reg_log_size(r) || ~crc_add(~0u, p + 8, h.size - 8) != h.crc) return 0;
+    if (h.frame.size != fvm_reg_log_size(r)) return 0;
     if (h.op < FVM_REG_OP_CREATE || h.op > FVM_REG_OP_LAST) return 0;
-    return h.size;
+    return h.frame.size;
 }
 
 bool fvm_reg_log_replay(const void *file, size_t len, struct fvm_reg *r,
                         struct fvm_reg_log_summary *out)
 {
     const uint8_t *p = file;
-    struct fvm_reg_log_header h;
 
     *out = (struct fvm_reg_log_summary){0};
-    if (len < sizeof h) return false;
-    copy(&h, p, sizeof h);
-    if (h.magic != FVM_REG_LOG_MAGIC || h.version != FVM_REG_LOG_VERSION) return false;
-    out->valid = sizeof h;
+    if (!frame_file_is(file, len, FVM_REG_LOG_MAGIC, FVM_REG_LOG_VERSION)) return false;
+    out->valid = sizeof(struct fvm_reg_log_header);
     while (out->valid < len) {
         struct fvm_reg_record rec;
         uint64_t size = fvm_reg_log_decode(p + out->valid, len - out->valid, &rec);
@@ -154,11 +125,11 @@ static bool put(struct writer *w, struct fvm_reg_record *rec)
     uint64_t paths = 2 * (uint64_t)rec->path.len, names = 2 * (uint64_t)rec->name.len;
     uint64_t rest = whole - sizeof h - paths - names - rec->size;
 
-    uint32_t crc = crc_add(~0u, (const uint8_t *)&h + 8, sizeof h - 8);
-    crc = crc_add(crc, rec->path.ptr, paths);
-    crc = crc_add(crc, rec->name.ptr, names);
-    crc = crc_add(crc, rec->data, rec->size);
-    h.crc = ~crc_add(crc, zeros, rest);
+    uint32_t crc = frame_crc(~0u, &h.frame.seq, sizeof h - offsetof(struct frame, seq));
+    crc = frame_crc(crc, rec->path.ptr, paths);
+    crc = frame_crc(crc, rec->name.ptr, names);
+    crc = frame_crc(crc, rec->data, rec->size);
+    h.frame.crc = ~frame_crc(crc, zeros, rest);
     return w->sink(w->context, &h, sizeof h) &&
            (!paths || w->sink(w->context, rec->path.ptr, paths)) &&
            (!names || w->sink(w->context, rec->name.ptr, names)) &&
@@ -196,7 +167,7 @@ static bool put_key(struct writer *w, uint32_t node, uint32_t len)
         uint32_t at = len;
         if (name.len + 1 > FVM_REG_PATH_MAX - len) return false;
         if (at) w->path[at++] = '\\';
-        copy(w->path + at, name.ptr, (uint64_t)name.len * 2);
+        frame_copy(w->path + at, name.ptr, (uint64_t)name.len * 2);
         if (!put_key(w, kid, at + name.len)) return false;
     }
     return true;

@@ -106,7 +106,9 @@ guest_thread_entry_end:
 guest_syscall_entry:
     cmpl $0x1200, %eax              /* GUEST_SYSCALLS */
     jae 2f
-    leaq guest_syscall_table(%rip), %r11
+    cmpl $0x1000, %eax              /* GUEST_WIN32U_FIRST */
+    jae 4f
+3:  leaq guest_syscall_table(%rip), %r11
     movl (%r11,%rax,8), %ecx
     testl %ecx, %ecx
     jz 2f
@@ -131,6 +133,30 @@ guest_syscall_entry:
     addq $8, %rsp
     jmp *%r11
 2:  jmp *guest_host_syscall(%rip)
+/* A call of win32u: window/calls.c sees it first if it is the process's first one, or if an
+ * argument is the number of a window or thread. */
+4:  cmpb $0, guest_window_connected(%rip)
+    je 5f
+    leaq guest_window_calls-0x4000(%rip), %r11
+    cmpl $0, (%r11,%rax,4)
+    je 3b
+5:  subq $0x50, %rsp
+    movq %r10, 0x20(%rsp)
+    movq %rdx, 0x28(%rsp)
+    movq %r8, 0x30(%rsp)
+    movq %r9, 0x38(%rsp)
+    movl %eax, 0x40(%rsp)
+    movl %eax, %ecx
+    leaq 0x20(%rsp), %rdx
+    leaq 0x80(%rsp), %r8            /* what follows the first four arguments */
+    call guest_window_enter
+    movq 0x20(%rsp), %r10
+    movq 0x28(%rsp), %rdx
+    movq 0x30(%rsp), %r8
+    movq 0x38(%rsp), %r9
+    movl 0x40(%rsp), %eax
+    addq $0x50, %rsp
+    jmp 3b
 
 /* --- Unix parts of modules ------------------------------------------------------------ *
  * NTSTATUS (handle, code, arguments): the first function of ntdll's own Unix part loads a

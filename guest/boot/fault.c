@@ -133,7 +133,8 @@ void guest_late_init(void)
 {
     static volatile LONG done;
 
-    if (done || !nt_peb()->process_heap || __atomic_exchange_n(&done, 1, __ATOMIC_ACQ_REL)) return;
+    if (done || !nt_peb()->process_heap || guest_in_unix() ||
+        __atomic_exchange_n(&done, 1, __ATOMIC_ACQ_REL)) return;
 
     const uint8_t *base = (const uint8_t *)GUEST_BASE;
     const IMAGE_NT_HEADERS64 *nt =

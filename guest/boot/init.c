@@ -22,6 +22,30 @@ void guest_boot_fail(enum guest_boot_step step)
         guest_raw.terminate_process(NT_CURRENT_PROCESS, (NTSTATUS)(GUEST_BOOT_FAILED | step));
 }
 
+/* What the whole VM is served by must not keep the output of the run that needed it first: whoever
+ * reads that waits for its end. The host gives a detached process the null device for input and
+ * output, but leaves it the error output of its own parent, for messages of the host. No call of
+ * the host's closes that; the machine below does (dup2). */
+static void leave_error_output(void)
+{
+    uint64_t result = 33; /* the call's number */
+
+    __asm__ volatile("syscall"
+                     : "+a"(result)
+                     : "D"((uint64_t)1), "S"((uint64_t)2)
+                     : "rcx", "r11", "memory");
+}
+
+/* The sign by which the launcher knows such a process: in place before the block itself. */
+static bool map_mark(HANDLE shared)
+{
+    void *at = (void *)(uintptr_t)FVM_SERVED_MARK;
+    SIZE_T size = 0x1000;
+
+    return guest_raw.map_view(shared, NT_CURRENT_PROCESS, &at, 0, 0, NULL, &size, 1 /* ViewShare */,
+                              0, PAGE_READONLY) >= 0;
+}
+
 /* Maps the shared block and gives its state to this process. Returns 0 or the
  * step that failed. */
 static uint32_t map_shared(HANDLE image, HANDLE shared)
@@ -99,11 +123,17 @@ void *guest_boot_process(const struct guest_blob *blob)
     uint32_t failed;
 
     guest_hooks_begin();
+    guest_is_served = blob->served != 0;
+    if (guest_is_served) {
+        leave_error_output();
+        if (!map_mark(shared)) guest_boot_fail(GUEST_BOOT_MAP_SHARED);
+    }
     failed = map_shared(image, shared);
     if (failed) guest_boot_fail(failed);
     if (!guest_hooks_install()) guest_boot_fail(GUEST_BOOT_PROTECT);
     guest_file_init();
     restore_image_name();
+    guest_window_boot();
     if (!guest_hooks_open_gate()) guest_boot_fail(GUEST_BOOT_PROTECT);
     __atomic_fetch_add(&guest_shared->process_count, 1, __ATOMIC_RELAXED);
     return guest_host.init_thunk;
@@ -119,13 +149,14 @@ static void set_error(struct guest_error *error, NTSTATUS status, const char *wh
     error->where[i] = 0;
 }
 
-__declspec(dllexport) bool fvm_guest_prepare(uint32_t version, void *ntdll,
-                                             struct guest_error *error);
+__declspec(dllexport) bool fvm_guest_prepare(uint32_t version, const void *ntdll,
+                                             const void *win32u, struct guest_error *error);
 __declspec(dllexport) void fvm_guest_leave(void);
 __declspec(dllexport) bool fvm_guest_attach(void *image_section, void *shared_section,
                                             struct guest_error *error);
 
-bool fvm_guest_prepare(uint32_t version, void *ntdll, struct guest_error *error)
+bool fvm_guest_prepare(uint32_t version, const void *ntdll, const void *win32u,
+                       struct guest_error *error)
 {
     const uint8_t *base = (const uint8_t *)GUEST_BASE;
     const IMAGE_NT_HEADERS64 *nt =
@@ -136,7 +167,7 @@ bool fvm_guest_prepare(uint32_t version, void *ntdll, struct guest_error *error)
         return false;
     }
     guest_image_size = nt->OptionalHeader.SizeOfImage;
-    return guest_hooks_prepare(ntdll, error);
+    return guest_hooks_prepare(ntdll, win32u, error);
 }
 
 bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_error *error)
@@ -152,6 +183,7 @@ bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_er
     guest_attached = true;
     guest_registry_enter();
     NTSTATUS status = guest_object_begin();
+    if (status >= 0) status = guest_serve_begin();
     if (status < 0) {
         set_error(error, status, "directory of the VM's objects");
         return false;
@@ -166,5 +198,6 @@ bool fvm_guest_attach(void *image_section, void *shared_section, struct guest_er
 
 void fvm_guest_leave(void)
 {
+    guest_serve_end();
     guest_registry_leave();
 }

@@ -20,8 +20,9 @@ static struct fvm_log_record begun;
 
 /* --- the lock --------------------------------------------------------------------------------- */
 
-static bool is_dead(uint32_t thread, uint32_t process)
+static bool is_dead(uint64_t owner)
 {
+    uint32_t thread = (uint32_t)owner, process = (uint32_t)(owner >> 32);
     OBJECT_ATTRIBUTES attr;
     CLIENT_ID id = {.UniqueThread = (HANDLE)(uintptr_t)thread};
     LARGE_INTEGER now = {.QuadPart = 0};
@@ -109,7 +110,7 @@ static void repair(void)
     }
 }
 
-static void wait_for_owner(uint32_t owner, uint32_t *sleeps)
+static void wait_for_owner(uint64_t owner, uint32_t *sleeps)
 {
     LARGE_INTEGER time = {.QuadPart = SLEEP_100NS};
 
@@ -127,13 +128,13 @@ static void wait_for_owner(uint32_t owner, uint32_t *sleeps)
 
 void file_lock(void)
 {
-    uint32_t self = nt_thread_id(), last = 0, sleeps = 0;
+    uint64_t self = FVM_LOCK_OWNER(nt_process_id(), nt_thread_id()), last = 0;
+    uint32_t sleeps = 0;
 
     for (;;) {
-        uint32_t owner = 0;
+        uint64_t owner = 0;
         if (__atomic_compare_exchange_n(&guest_shared->lock_owner, &owner, self, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            guest_shared->lock_owner_pid = nt_process_id();
             /* unlocked in an orderly way, and yet a change is half done: a killed reader
              * cannot do that, a killed writer's lock was freed by the process's end */
             if (fvm_index_busy(guest_index)) repair();
@@ -143,10 +144,9 @@ void file_lock(void)
         wait_for_owner(owner, &sleeps);
         if (sleeps < SLEEPS_BEFORE_DEATH_CHECK || guest_shared->lock_owner != owner) continue;
         sleeps = 0;
-        if (!is_dead(owner, guest_shared->lock_owner_pid)) continue;
+        if (!is_dead(owner)) continue;
         if (__atomic_compare_exchange_n(&guest_shared->lock_owner, &owner, self, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            guest_shared->lock_owner_pid = nt_process_id();
             repair();
             return;
         }
@@ -155,7 +155,6 @@ void file_lock(void)
 
 void file_unlock(void)
 {
-    guest_shared->lock_owner_pid = 0;
     __atomic_store_n(&guest_shared->lock_owner, 0, __ATOMIC_RELEASE);
 }
 

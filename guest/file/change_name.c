@@ -416,6 +416,8 @@ NTSTATUS NTAPI file_hook_set_information(HANDLE handle, IO_STATUS_BLOCK *io, voi
         return set_disposition(file_current(handle), io, info, length);
     case FI_POSITION:
         return file_real.set_information(file_current(handle), io, info, length, class);
+    case FI_PIPE:
+        return file_set_pipe_mode(handle, io, info, length);
     default:
         /* what changes data needs a right that a handle on the base's file never has */
         return file_real.set_information(handle, io, info, length, class);

@@ -253,6 +253,10 @@ HANDLE file_open_volume(HANDLE handle);
  * now is replaced by one on the copy. Returns handle itself where nothing changed. */
 HANDLE file_current(HANDLE handle);
 
+/* --- machine_pipe.c ----------------------------------------------------------------------------- */
+/* NtSetInformationFile of FI_PIPE. */
+NTSTATUS file_set_pipe_mode(HANDLE handle, IO_STATUS_BLOCK *io, void *info, ULONG length);
+
 /* --- listing.c ---------------------------------------------------------------------------------- */
 void file_listing_free(struct file_listing *listing);
 

@@ -118,6 +118,10 @@ NTSTATUS NTAPI file_hook_query_memory(HANDLE process, const void *address, ULONG
         status = answer(&query, info, length, status, &size);
     SIZE_T written = size;
     if (size && used && !guest_write(used, &written, sizeof written)) return NT_ACCESS_VIOLATION;
+    uint64_t functions;
+    if (class == GUEST_MEMORY_UNIX_FUNCS && !status && process == NT_CURRENT_PROCESS &&
+        guest_read(&functions, info, sizeof functions))
+        guest_unix_loaded(functions);
     return status;
 }
 

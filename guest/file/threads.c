@@ -11,9 +11,11 @@ static void hold(bool on)
         file_lock();
         file_handles_hold(true);
         file_opens_hold(true);
+        guest_registry_hold(true);
         guest_memory_hold(true);
     } else {
         guest_memory_hold(false);
+        guest_registry_hold(false);
         file_opens_hold(false);
         file_handles_hold(false);
         file_unlock();
@@ -53,6 +55,7 @@ NTSTATUS NTAPI file_hook_terminate_process(HANDLE process, NTSTATUS exit)
     if (process == NT_CURRENT_PROCESS) {
         file_handles_at_exit();
         file_opens_at_exit();
+        guest_window_ending(exit);
         return file_real.terminate_process(process, exit);
     }
     if (process) return file_real.terminate_process(process, exit);

@@ -7,6 +7,8 @@
  * not be on the host, and then what it waits for. */
 #include "file.h"
 
+NTSYSAPI NTSTATUS NTAPI NtDelayExecution(BOOLEAN, const LARGE_INTEGER *);
+
 NTSTATUS file_watch(struct file_name *name)
 {
     NTSTATUS status = STATUS_SUCCESS;
@@ -53,14 +55,26 @@ void file_act_out_deletion(struct file_name *name, bool directory)
     file_delete_private(name);
 }
 
-/* Adds the directory to the register: two lengths and two paths, its place in the base and its
- * view path. */
-static void enter_register(struct file_name *name)
+/* Waits until fvm watches what stands in the first bytes of the register: on the host a watch is
+ * there when the call returns. That fvm does not come to it for so long is a machine that stands
+ * still, or an fvm that was killed. */
+static void wait_for_fvm(uint64_t bytes)
+{
+    const LARGE_INTEGER pause = {.QuadPart = -5000}; /* half a millisecond */
+
+    for (int tries = 0; guest_shared->watches_read < bytes && tries < 2000; tries++)
+        NtDelayExecution(FALSE, &pause);
+}
+
+/* Adds the directory to the register, in which fvm finds whom to tell what the host changes in
+ * the base (launcher/watch.c): the length of its place in the base, whether what is below it
+ * counts, and the place. */
+static void enter_register(struct file_name *name, bool subtree)
 {
     static const fvm_wchar leaf[] = {'\\', 'w', 'a', 't', 'c', 'h', 'e', 's'};
     uint32_t len = guest_shared->workspace.len, bytes;
-    uint32_t head[2] = {name->look.base_len, name->look.canon_len};
-    uint8_t *record = guest_alloc(sizeof head + (head[0] + head[1]) * sizeof(WCHAR));
+    uint32_t head[2] = {name->look.base_len, subtree};
+    uint8_t *record = guest_alloc(sizeof head + head[0] * sizeof(WCHAR));
     fvm_wchar *path = name->input;
     FILE_STANDARD_INFORMATION info;
     LARGE_INTEGER end;
@@ -68,12 +82,11 @@ static void enter_register(struct file_name *name)
     IO_STATUS_BLOCK io;
     HANDLE file;
 
+    end.QuadPart = 0;
     if (!record) return;
-    bytes = sizeof head + (head[0] + head[1]) * sizeof(WCHAR);
+    bytes = sizeof head + head[0] * sizeof(WCHAR);
     memcpy(record, head, sizeof head);
     memcpy(record + sizeof head, name->look.base, head[0] * sizeof(WCHAR));
-    memcpy(record + sizeof head + head[0] * sizeof(WCHAR), name->look.canon,
-           head[1] * sizeof(WCHAR));
     memcpy(path, guest_shared->workspace.text, len * sizeof(WCHAR));
     memcpy(path + len, leaf, sizeof leaf);
     len += sizeof leaf / sizeof *leaf;
@@ -85,12 +98,16 @@ static void enter_register(struct file_name *name)
                           FILE_SYNCHRONOUS_IO_NONALERT | FILE_NON_DIRECTORY_FILE, NULL, 0)) {
         if (!file_real.query_information(file, &io, &info, sizeof info, FI_STANDARD)) {
             end = info.EndOfFile;
-            NtWriteFile(file, NULL, NULL, NULL, &io, record, bytes, &end, NULL);
+            if (NtWriteFile(file, NULL, NULL, NULL, &io, record, bytes, &end, NULL))
+                end.QuadPart = 0;
+            else
+                end.QuadPart += bytes;
         }
         file_real.close(file);
     }
     file_unlock();
     guest_free(record);
+    wait_for_fvm((uint64_t)end.QuadPart);
 }
 
 NTSTATUS NTAPI file_hook_notify(HANDLE handle, HANDLE event, void *apc, void *context,
@@ -103,7 +120,7 @@ NTSTATUS NTAPI file_hook_notify(HANDLE handle, HANDLE event, void *apc, void *co
     guest_late_init();
     if (h && !h->registered && file_resolve_view((struct fvm_wstr){h->view, h->view_len}, &name)) {
         h->registered = true;
-        if (name.look.verdict == FVM_MERGED) enter_register(&name);
+        if (name.look.verdict == FVM_MERGED) enter_register(&name, subtree);
         file_name_free(&name);
     }
     file_handle_release(h);

@@ -17,7 +17,7 @@
 #define STUB_SIZE       32
 #define PATCH_SIZE      12 /* mov rax, imm64; jmp rax */
 #define TRAMPOLINE_SIZE 32
-#define MAX_TRAMPOLINES 320
+#define MAX_TRAMPOLINES 512
 #define SAVED_SIZE      16
 
 struct guest_host guest_host;
@@ -33,7 +33,10 @@ struct guest_syscall guest_syscall_table[GUEST_SYSCALLS];
 /* In .text: executable wherever the image is. */
 __attribute__((section(".text$trampolines"),
                aligned(16))) static uint8_t trampolines[MAX_TRAMPOLINES * TRAMPOLINE_SIZE] = {0xcc};
+static const char *trampoline_names[MAX_TRAMPOLINES];
 static uint32_t trampoline_count;
+/* Through which the trampolines call (unix/entry.S). */
+static void (*const own_syscall)(void) = guest_own_syscall_entry;
 
 /* mov r10, rcx; mov eax, N; test byte [0x7ffe0308], 1; jne; syscall; ret; jmp;
  * ret; call [0x7ffe1000]; ret. The number differs from stub to stub. */
@@ -56,7 +59,7 @@ static int name_cmp(const char *a, const char *b)
 }
 
 /* Address of an export, NULL when there is none (or a forwarder). */
-static uint8_t *find_export(const uint8_t *dll, const char *name)
+uint8_t *guest_find_export(const uint8_t *dll, const char *name)
 {
     const IMAGE_NT_HEADERS64 *nt = (const void *)(dll + ((const IMAGE_DOS_HEADER *)dll)->e_lfanew);
     const IMAGE_DATA_DIRECTORY *dir = &nt->OptionalHeader.DataDirectory[0];
@@ -84,7 +87,7 @@ static uint8_t *find_export(const uint8_t *dll, const char *name)
     return NULL;
 }
 
-static bool fail(struct guest_error *error, NTSTATUS status, const char *where)
+bool guest_prepare_fail(struct guest_error *error, NTSTATUS status, const char *where)
 {
     size_t i = 0;
 
@@ -101,10 +104,10 @@ static bool is_stub(const uint8_t *code)
            memcmp(code + 8, stub_pattern + 8, STUB_SIZE - 8) == 0;
 }
 
-/* mov r10, rcx; mov eax, number; jmp 1f; ret; 1: call [rip+guest_host_syscall]. The host
+/* mov r10, rcx; mov eax, number; jmp 1f; ret; 1: call [rip+own_syscall]. The host
  * returns not behind the call but 11 bytes before that, where a stub has its first ret. One
  * per system call, however many tables ask for it. */
-static void *trampoline(const uint8_t *stub)
+static void *trampoline(const uint8_t *stub, const char *name)
 {
     uint8_t *t = trampolines;
 
@@ -113,7 +116,7 @@ static void *trampoline(const uint8_t *stub)
     }
     if (trampoline_count == MAX_TRAMPOLINES) return NULL;
 
-    int32_t distance = (int32_t)((intptr_t)&guest_host_syscall - (intptr_t)(t + 21));
+    int32_t distance = (int32_t)((intptr_t)&own_syscall - (intptr_t)(t + 21));
 
     memset(t, 0xcc, TRAMPOLINE_SIZE);
     memcpy(t, stub, 8);
@@ -124,30 +127,41 @@ static void *trampoline(const uint8_t *stub)
     t[16] = 0x15;
     memcpy(t + 17, &distance, sizeof(distance));
     t[21] = 0xc3;
-    trampoline_count++;
+    trampoline_names[trampoline_count++] = name;
     return t;
 }
 
-static bool prepare_table(const uint8_t *ntdll, const struct guest_hook *table,
-                          struct guest_error *error)
+bool guest_syscall_number(const uint8_t *module, const char *name, uint32_t *number)
+{
+    const uint8_t *stub = guest_find_export(module, name);
+
+    if (!stub || !is_stub(stub)) return false;
+    memcpy(number, stub + 4, sizeof(*number));
+    return *number < GUEST_SYSCALLS;
+}
+
+/* The stubs of a module have numbers from first on, below end. */
+static bool prepare_table(const uint8_t *module, uint32_t first, uint32_t end,
+                          const struct guest_hook *table, struct guest_error *error)
 {
     for (; table->name; table++) {
-        uint8_t *stub = find_export(ntdll, table->name);
+        const uint8_t *stub = guest_find_export(module, table->name);
 
-        if (!stub) return fail(error, NT_ENTRYPOINT_NOT_FOUND, table->name);
-        if (!is_stub(stub)) return fail(error, NT_OBJECT_TYPE_MISMATCH, table->name);
-
-        void *real = trampoline(stub);
-
-        if (!real) return fail(error, NT_NO_MEMORY, table->name);
-        if (table->real) *table->real = real;
-        if (!table->hook) continue;
+        if (!stub) return guest_prepare_fail(error, NT_ENTRYPOINT_NOT_FOUND, table->name);
+        if (!is_stub(stub)) return guest_prepare_fail(error, NT_OBJECT_TYPE_MISMATCH, table->name);
 
         uint32_t number;
+        void *real;
 
         memcpy(&number, stub + 4, sizeof(number));
-        if (number >= GUEST_SYSCALLS) return fail(error, NT_INVALID_PARAMETER, table->name);
-        if (guest_syscall_table[number].hook) return fail(error, NT_CONFLICTING_ADDRESSES, table->name);
+        if (number < first || number >= end)
+            return guest_prepare_fail(error, NT_INVALID_PARAMETER, table->name);
+        real = trampoline(stub, table->name);
+        if (!real) return guest_prepare_fail(error, NT_NO_MEMORY, table->name);
+        if (table->real) *table->real = real;
+        if (!table->hook) continue;
+        if (guest_syscall_table[number].hook)
+            return guest_prepare_fail(error, NT_CONFLICTING_ADDRESSES, table->name);
         guest_syscall_table[number].hook = (uint32_t)((uintptr_t)table->hook - GUEST_BASE);
     }
     return true;
@@ -158,51 +172,95 @@ static bool prepare_filters(const uint8_t *ntdll, const struct guest_filter *tab
                             struct guest_error *error)
 {
     for (; table->name; table++) {
-        const uint8_t *stub = find_export(ntdll, table->name);
+        const uint8_t *stub = guest_find_export(ntdll, table->name);
         uint32_t number = GUEST_SYSCALLS;
 
         if (stub) memcpy(&number, stub + 4, sizeof(number));
         if (number >= GUEST_SYSCALLS || !guest_syscall_table[number].hook ||
             guest_syscall_table[number].hook & GUEST_FILTERED)
-            return fail(error, NT_INVALID_PARAMETER, table->name);
+            return guest_prepare_fail(error, NT_INVALID_PARAMETER, table->name);
         guest_syscall_table[number].hook |= GUEST_FILTERED;
         guest_syscall_table[number].classes = table->classes;
     }
     return true;
 }
 
-bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error)
+const char *guest_trampoline_name(uint32_t i, uint32_t *number)
 {
-    const struct guest_hook *const tables[] = {guest_raw_hooks, guest_file_hooks,
-                                               guest_device_hooks, guest_process_hooks,
-                                               guest_registry_hooks, guest_object_hooks,
-                                               guest_process_list_hooks};
+    if (i >= trampoline_count) return NULL;
+    memcpy(number, trampolines + (size_t)i * TRAMPOLINE_SIZE + 4, sizeof(*number));
+    return trampoline_names[i];
+}
+
+/* The guest's own calls go through trampolines even where the image imports the stub, but for
+ * calls that have a hook: these are meant to meet it. */
+static bool prepare_imports(struct guest_error *error)
+{
+    uint8_t *image = (uint8_t *)GUEST_BASE;
+    const IMAGE_NT_HEADERS64 *nt =
+        (const void *)(image + ((const IMAGE_DOS_HEADER *)image)->e_lfanew);
+    const IMAGE_IMPORT_DESCRIPTOR *import =
+        (const void *)(image + nt->OptionalHeader.DataDirectory[1].VirtualAddress);
+    const uint64_t *names = (const void *)(image + import->OriginalFirstThunk);
+    void **slots = (void *)(image + import->FirstThunk);
+
+    for (; *names; names++, slots++) {
+        const char *name = (const char *)(image + *names) + sizeof(WORD);
+        const uint8_t *stub = *slots;
+        uint32_t number;
+
+        if (!is_stub(stub)) continue;
+        memcpy(&number, stub + 4, sizeof(number));
+        if (number >= GUEST_WIN32U_FIRST)
+            return guest_prepare_fail(error, NT_INVALID_PARAMETER, name);
+        if (guest_syscall_table[number].hook) continue;
+        if (!(*slots = trampoline(stub, name)))
+            return guest_prepare_fail(error, NT_NO_MEMORY, name);
+    }
+    return true;
+}
+
+bool guest_hooks_prepare(const uint8_t *ntdll, const uint8_t *win32u, struct guest_error *error)
+{
+    const struct guest_hook *const tables[] = {
+        guest_raw_hooks,          guest_file_hooks,     guest_device_hooks,
+        guest_process_hooks,      guest_registry_hooks, guest_object_hooks,
+        guest_process_list_hooks, guest_serve_hooks,    guest_window_server_hooks,
+        guest_session_hooks,      guest_atom_hooks};
+    const struct guest_hook *const win32u_tables[] = {guest_settings_hooks, guest_window_hooks,
+                                                      guest_atom_name_hooks, guest_hook_hooks};
 
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        if (!prepare_table(ntdll, tables[i], error)) return false;
+        if (!prepare_table(ntdll, 0, GUEST_WIN32U_FIRST, tables[i], error)) return false;
     }
-    if (!prepare_filters(ntdll, guest_file_filters, error)) return false;
+    for (size_t i = 0; i < sizeof(win32u_tables) / sizeof(win32u_tables[0]); i++) {
+        if (!prepare_table(win32u, GUEST_WIN32U_FIRST, GUEST_SYSCALLS, win32u_tables[i], error))
+            return false;
+    }
+    if (!guest_window_prepare(ntdll, win32u, error)) return false;
+    if (!prepare_filters(ntdll, guest_file_filters, error) || !prepare_imports(error)) return false;
 
     guest_host.ntdll = ntdll;
-    guest_host.unix_call = (void **)(void *)find_export(ntdll, "__wine_unix_call_dispatcher");
+    guest_host.unix_call = (void **)(void *)guest_find_export(ntdll, "__wine_unix_call_dispatcher");
     if (!guest_host.unix_call)
-        return fail(error, NT_ENTRYPOINT_NOT_FOUND, "__wine_unix_call_dispatcher");
-    guest_host.map_view = find_export(ntdll, "NtMapViewOfSection");
-    guest_host.terminate = find_export(ntdll, "NtTerminateProcess");
-    guest_host.init_thunk = find_export(ntdll, "LdrInitializeThunk");
-    if (!guest_host.init_thunk) return fail(error, NT_ENTRYPOINT_NOT_FOUND, "LdrInitializeThunk");
+        return guest_prepare_fail(error, NT_ENTRYPOINT_NOT_FOUND, "__wine_unix_call_dispatcher");
+    guest_host.map_view = guest_find_export(ntdll, "NtMapViewOfSection");
+    guest_host.terminate = guest_find_export(ntdll, "NtTerminateProcess");
+    guest_host.init_thunk = guest_find_export(ntdll, "LdrInitializeThunk");
+    if (!guest_host.init_thunk)
+        return guest_prepare_fail(error, NT_ENTRYPOINT_NOT_FOUND, "LdrInitializeThunk");
     if (guest_thread_entry_end - (const uint8_t *)guest_thread_entry != GUEST_GATE_SIZE ||
         (uintptr_t)guest_host.init_thunk % 8 ||
         memcmp(guest_host.init_thunk, (const void *)guest_thread_entry, GUEST_GATE_SIZE) != 0)
-        return fail(error, NT_OBJECT_TYPE_MISMATCH, "LdrInitializeThunk");
+        return guest_prepare_fail(error, NT_OBJECT_TYPE_MISMATCH, "LdrInitializeThunk");
     memcpy(guest_host.init_thunk_saved, guest_host.init_thunk, GUEST_BLOB_MAX);
     guest_thread_rest = guest_host.init_thunk + GUEST_GATE_SIZE;
 
-    guest_host.dispatcher = find_export(ntdll, "KiUserExceptionDispatcher");
+    guest_host.dispatcher = guest_find_export(ntdll, "KiUserExceptionDispatcher");
     if (!guest_host.dispatcher)
-        return fail(error, NT_ENTRYPOINT_NOT_FOUND, "KiUserExceptionDispatcher");
+        return guest_prepare_fail(error, NT_ENTRYPOINT_NOT_FOUND, "KiUserExceptionDispatcher");
     if (memcmp(guest_host.dispatcher, dispatcher_pattern, SAVED_SIZE) != 0)
-        return fail(error, NT_OBJECT_TYPE_MISMATCH, "KiUserExceptionDispatcher");
+        return guest_prepare_fail(error, NT_OBJECT_TYPE_MISMATCH, "KiUserExceptionDispatcher");
     memcpy(guest_dispatcher_saved, dispatcher_pattern, SAVED_SIZE);
     guest_dispatcher_rest = guest_host.dispatcher + SAVED_SIZE;
     return true;
@@ -218,9 +276,6 @@ static void write_jump(uint8_t *at, const void *target)
     at[10] = 0xff;
     at[11] = 0xe0;
 }
-
-/* NtQueryVirtualMemory: the table of a builtin module's Unix part */
-#define MEMORY_WINE_UNIX_FUNCS 1000
 
 void guest_hooks_begin(void)
 {
@@ -246,7 +301,7 @@ bool guest_hooks_install(void)
     write_jump(guest_host.dispatcher, guest_exception_entry);
     if (!make_writable(guest_host.dispatcher, PATCH_SIZE, old, &old)) return false;
     /* without a handle of its own ntdll does not ask */
-    if (guest_raw.query_memory(NT_CURRENT_PROCESS, guest_host.ntdll, MEMORY_WINE_UNIX_FUNCS,
+    if (guest_raw.query_memory(NT_CURRENT_PROCESS, guest_host.ntdll, GUEST_MEMORY_UNIX_FUNCS,
                                &guest_ntdll_unix, sizeof(guest_ntdll_unix), NULL) < 0)
         guest_ntdll_unix = 0;
     *guest_host.unix_call = guest_unix_entry;

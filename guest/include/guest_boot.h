@@ -17,6 +17,7 @@ struct guest_blob {
     uint64_t base, entry;   /* of the guest image */
     uint64_t image_section; /* handles in the new process */
     uint64_t shared_section;
+    uint64_t served; /* the process belongs to a service: guest_is_served */
 };
 
 #define GUEST_BLOB_MAX 256 /* code and data */
@@ -101,9 +102,10 @@ extern struct guest_host guest_host;
 /* What that variable held in this process, and the handle of ntdll's own Unix part. */
 extern void *guest_host_unix_call;
 extern uint64_t guest_ntdll_unix;
-/* Resolves all tables against ntdll and builds the trampolines (image still writable). */
+/* Resolves all tables against ntdll and win32u and builds the trampolines (image still writable). */
 /* The stubs' system call numbers: ntdll's from 0, win32u's from 0x1000. */
-#define GUEST_SYSCALLS 0x1200
+#define GUEST_SYSCALLS     0x1200
+#define GUEST_WIN32U_FIRST 0x1000
 #define GUEST_FILTERED 1u
 struct guest_syscall {
     uint32_t hook;    /* relative to GUEST_BASE, plus GUEST_FILTERED; 0: none */
@@ -111,12 +113,28 @@ struct guest_syscall {
 };
 extern struct guest_syscall guest_syscall_table[GUEST_SYSCALLS];
 extern void *guest_host_syscall;
-bool guest_hooks_prepare(const uint8_t *ntdll, struct guest_error *error);
+bool guest_hooks_prepare(const uint8_t *ntdll, const uint8_t *win32u, struct guest_error *error);
+/* The i-th trampoline's export and number; NULL beyond the last one. */
+const char *guest_trampoline_name(uint32_t i, uint32_t *number);
+/* Address of an export, NULL when there is none (or a forwarder). */
+uint8_t *guest_find_export(const uint8_t *dll, const char *name);
+/* The number of the system call whose stub has this name. */
+bool guest_syscall_number(const uint8_t *module, const char *name, uint32_t *number);
+/* Writes to error; returns false. */
+bool guest_prepare_fail(struct guest_error *error, NTSTATUS status, const char *where);
+/* window/calls.c: what the arguments of win32u's calls are, and the same in all processes. */
+bool guest_window_prepare(const uint8_t *ntdll, const uint8_t *win32u, struct guest_error *error);
+/* Called before calls of win32u (boot/entry.S), whose arguments it may change: four registers,
+ * and what follows them on the stack. */
+void guest_window_enter(uint32_t number, uint64_t *registers, uint64_t *stack);
 /* Makes the trampolines usable in this process: before any call of guest_raw. */
 void guest_hooks_begin(void);
 /* Puts the hooks into this process. */
 bool guest_hooks_install(void);
 /* In a new process, when all is in place: takes the blob away and lets all threads go. */
 bool guest_hooks_open_gate(void);
+
+/* --- unix/ ---------------------------------------------------------------------------- */
+void guest_own_syscall_entry(void); /* the way of the trampolines to the host */
 
 #endif

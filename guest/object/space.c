@@ -44,7 +44,7 @@ static NTSTATUS make_link(const char *part, const char *target_part)
 
 NTSTATUS guest_object_begin(void)
 {
-    static const char *const directories[] = {NULL, "Global", "Local", "Links", "Root"};
+    static const char *const directories[] = {NULL, "Global", "Local", "Links", "Stations", "Root"};
     /* as in the host's two directories */
     static const char *const links[][2] = {
         {"Global\\Global", "Global"}, {"Global\\Local", "Global"},

@@ -1,63 +1,59 @@
 /* Creating and opening pipes and mailslots. */
-#include "../object/object.h"
+#include "pipe.h"
 #include "fvm/fold.h"
 
 #define OPEN_BY_FILE_ID 0x2000
 
-/* Servers of the host that programs look for. That one is missing shows in the VM as on a host
- * where it does not run; it is an event, so that one can see why a program does without. Those
- * that a VM does reach only tell where a COM server is to be found; the server itself is
- * started by its client, in the VM, and speaks through pipes of the VM. They are the host's
- * until the VM has its own. */
+/* Servers of the host that programs look for, and that a VM has none of unless somebody starts it
+ * there. That one is missing shows in the VM as on a host where it does not run; it is an event,
+ * so that one can see why a program does without. */
 static const struct {
     const char *name;
-    bool reached;
     const char *why;
 } host_servers[] = {
-    {"svcctl", false, "the host's service control manager installs, starts and stops its services"},
-    {"wine_plugplay", false, "the host's device notifications"},
-    {"epmapper", false, "the host's endpoint mapper leads to servers of the host"},
-    {"lrpc\\epmapper", true, "the endpoint mapper, for servers that a program of the VM registers"},
-    {"lrpc\\irpcss", true, "the COM service, for classes that a program of the VM registers"},
-    {"lrpc\\irot", true, "the table of running COM objects"},
-    {"spoolss", false, "the host's print spooler"},
-    {"eventlog", false, "the host's event log"},
+    {"wine_plugplay", "the host's device notifications are not the VM's"},
+    {"spoolss", "the host's print spooler is not the VM's"},
+    {"eventlog", "the host's event log is not the VM's"},
 };
 
 static volatile LONG told; /* bit per server: one event for each in a process */
 
-/* pipe: "\name" */
-static bool is_server(struct fvm_wstr pipe, const char *name)
+bool pipe_is(struct fvm_wstr pipe, const char *name)
 {
     uint32_t i = 0;
 
     for (; name[i]; i++)
-        if (i + 1 >= pipe.len || fvm_upcase(pipe.ptr[i + 1]) != fvm_upcase((fvm_wchar)name[i]))
+        if (i >= pipe.len || fvm_upcase(pipe.ptr[i]) != fvm_upcase((fvm_wchar)name[i]))
             return false;
-    return i + 1 == pipe.len;
+    return i == pipe.len;
 }
 
-/* view: \??\PIPE\name, \Device\NamedPipe\name or another of its names. True when it is a server
- * of the host that the VM may reach; tells of one that it may not. */
-static bool reaches_server(const char *call, struct fvm_wstr view)
+/* What the VM calls the pipe, without "\??\PIPE\" or another of its beginnings; empty when the
+ * name is not that of a pipe. */
+static struct fvm_wstr pipe_name(const struct object_name *n)
 {
-    for (uint32_t i = 0; i < sizeof(host_servers) / sizeof(host_servers[0]); i++) {
-        struct fvm_wstr pipe = view;
-        uint32_t len = 0;
+    static const fvm_wchar device[] = u"\\Device\\NamedPipe\\";
+    const uint32_t len = sizeof(device) / sizeof(device[0]) - 1;
+    const struct fvm_wstr none = {NULL, 0};
+    struct fvm_wstr name;
+    fvm_wchar prefix[64];
+    uint32_t own = fvm_ipc_prefix(object_vm_id(), prefix, 64);
 
-        while (host_servers[i].name[len])
-            len++;
-        if (view.len <= len + 1) continue;
-        pipe.ptr += view.len - len - 1;
-        pipe.len = len + 1;
-        if (pipe.ptr[0] != '\\' || !is_server(pipe, host_servers[i].name)) continue;
-        /* "\pipe\epmapper" is not "\pipe\lrpc\epmapper" */
-        if (host_servers[i].reached) return true;
-        if (view.len > len + 6 && is_server((struct fvm_wstr){view.ptr + view.len - len - 6, 5}, "lrpc"))
-            continue;
+    if (!n->view.len || n->outside) return none;
+    name = (struct fvm_wstr){(fvm_wchar *)n->text.Buffer, n->text.Length / (uint32_t)sizeof(WCHAR)};
+    if (name.len <= len + own || memcmp(name.ptr, device, len * sizeof(*device)) != 0) return none;
+    return (struct fvm_wstr){name.ptr + len + own, name.len - len - own};
+}
+
+/* Nobody has made the pipe. True when somebody has by now: the VM's service manager is started
+ * when it is needed for the first time. */
+static bool is_served(struct fvm_wstr pipe, struct fvm_wstr view)
+{
+    if (pipe_is(pipe, PIPE_SCM)) return guest_serve_anew(GUEST_SERVICE_SCM);
+    for (uint32_t i = 0; i < sizeof(host_servers) / sizeof(host_servers[0]); i++) {
+        if (!pipe_is(pipe, host_servers[i].name)) continue;
         if (!(__atomic_fetch_or(&told, 1L << i, __ATOMIC_RELAXED) & (1L << i)))
-            guest_event("refused", call, view, host_servers[i].why);
-        return false;
+            guest_event("refused", "NtCreateFile", view, host_servers[i].why);
     }
     return false;
 }
@@ -97,10 +93,9 @@ NTSTATUS guest_create_device(guest_create_file_fn real, HANDLE *handle, ACCESS_M
             status = again;
         else
             guest_write(&io->Status, &status, sizeof(status));
-    } else if (!n.outside && n.view.len && status == NT_OBJECT_NAME_NOT_FOUND &&
-               reaches_server("NtCreateFile", n.view)) {
-        status = real(handle, access, attr, io, allocation, attributes, sharing, disposition,
-                      options, ea, ea_length);
+    } else if (status == NT_OBJECT_NAME_NOT_FOUND && is_served(pipe_name(&n), n.view)) {
+        status = real(handle, access, (OBJECT_ATTRIBUTES *)(uintptr_t)use, io, allocation,
+                      attributes, sharing, disposition, options, ea, ea_length);
     }
     object_end(&n);
     return status;
@@ -126,6 +121,7 @@ NTSTATUS NTAPI pipe_hook_create(HANDLE *handle, ACCESS_MASK access, const OBJECT
     status = object_real.create_pipe(handle, access, creation_name(&n), io, sharing, disposition,
                                      options, type, read_mode, completion, instances, in_quota,
                                      out_quota, timeout);
+    if (status >= 0 && pipe_is(pipe_name(&n), PIPE_SCM)) guest_serve_ready(GUEST_SERVICE_SCM);
     object_end(&n);
     return status;
 }

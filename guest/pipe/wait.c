@@ -1,5 +1,5 @@
 /* Calls on pipes that carry names in their buffers. */
-#include "../object/object.h"
+#include "pipe.h"
 
 struct pipe_wait { /* FILE_PIPE_WAIT_FOR_BUFFER */
     LARGE_INTEGER timeout;
@@ -27,10 +27,16 @@ NTSTATUS guest_pipe_wait(guest_control_fn real, HANDLE file, HANDLE event, void 
     uint32_t prefix = fvm_ipc_prefix(object_vm_id(), (fvm_wchar *)own->name, 64) * 2;
     NTSTATUS status = NT_ACCESS_VIOLATION;
     if (guest_read((uint8_t *)own->name + prefix, (const uint8_t *)in + head, in_size - head)) {
+        struct fvm_wstr pipe = {(fvm_wchar *)own->name + prefix / 2, own->name_length / 2};
+
         own->name_length += prefix;
         /* the host has read the buffer when the call returns, be it pending or not */
         status = real(file, event, apc, context, io, GUEST_FSCTL_PIPE_WAIT, own, in_size + prefix,
                       out, out_size);
+        if (status == NT_OBJECT_NAME_NOT_FOUND && pipe_is(pipe, PIPE_SCM) &&
+            guest_serve_anew(GUEST_SERVICE_SCM))
+            status = real(file, event, apc, context, io, GUEST_FSCTL_PIPE_WAIT, own,
+                          in_size + prefix, out, out_size);
     }
     guest_scratch_put(own);
     return status;

@@ -1,6 +1,7 @@
 /* Creation of processes: every child of the VM is made suspended, gets the guest, and only
  * then runs. Programs that could not get it (anything but a PE file) are refused. */
 #include "process.h"
+#include "fvm/fold.h"
 
 #define MAX_ATTRIBUTES 64
 #define NAME_CAP       (GUEST_SCRATCH_SIZE / sizeof(fvm_wchar) / 4)
@@ -13,7 +14,8 @@ struct creation {
     HANDLE parent;
     uint32_t count, view_len;
     bool job_list;
-    HANDLE jobs[2];
+    bool served; /* for the whole VM: see guest_is_served */
+    HANDLE jobs[3];
     /* what the host tells about the new process */
     CLIENT_ID id;
     struct nt_image_information program;
@@ -41,6 +43,7 @@ static NTSTATUS read_attributes(struct creation *c, const struct nt_ps_attribute
     c->view_len = 0;
     c->parent = NULL;
     c->job_list = false;
+    c->served = guest_is_served;
     for (uint32_t i = 0; i < c->count; i++) {
         struct nt_ps_attribute *a = &c->attributes[i];
 
@@ -56,12 +59,14 @@ static NTSTATUS read_attributes(struct creation *c, const struct nt_ps_attribute
             c->parent = a->ptr;
         } else if (a->attribute == NT_PS_ATTRIBUTE_JOB_LIST) {
             c->job_list = true;
-            /* the monitor's child: the job of the run stands in that of the VM */
-            if (guest_attached && a->size == sizeof(c->jobs[1]) &&
-                guest_read(&c->jobs[1], a->ptr, sizeof(c->jobs[1]))) {
+            /* the monitor's child: the job of the run, or those of a service, stand in that of
+             * the VM */
+            if (guest_attached && a->size < sizeof(c->jobs) &&
+                guest_read(&c->jobs[1], a->ptr, a->size)) {
                 c->jobs[0] = guest_members;
+                c->served = a->size > sizeof(c->jobs[1]) && c->jobs[1] == guest_served_job;
                 a->ptr = c->jobs;
-                a->size = sizeof(c->jobs);
+                a->size += sizeof(c->jobs[0]);
             }
         }
     }
@@ -114,6 +119,21 @@ static NTSTATUS check_image(struct creation *c)
         break;
     }
     return NT_INVALID_IMAGE_NOT_MZ;
+}
+
+/* Drivers run in a process of the host's, below all VMs. In a VM its service manager would make
+ * that process for a driver that a program has installed there. */
+static NTSTATUS refuse_drivers(struct creation *c)
+{
+    static const char name[] = "\\winedevice.exe";
+    const uint32_t len = sizeof(name) - 1;
+    struct fvm_wstr view = view_name(c);
+
+    if (guest_attached || view.len < len) return 0;
+    for (uint32_t i = 0; i < len; i++)
+        if (fvm_downcase(view.ptr[view.len - len + i]) != (fvm_wchar)name[i]) return 0;
+    guest_event("refused", "NtCreateUserProcess", view, "drivers cannot be loaded in a VM");
+    return NT_ACCESS_DENIED;
 }
 
 /* A process made on behalf of another one belongs to that one's job: it must be the VM's. */
@@ -196,7 +216,7 @@ static NTSTATUS create(struct creation *c, HANDLE *process_out, HANDLE *thread_o
         status = NT_INVALID_IMAGE_FORMAT;
         guest_event("refused", "NtCreateUserProcess", view_name(c),
                     "32-bit programs cannot run in a VM");
-    } else if ((status = guest_inject(process)) < 0) {
+    } else if ((status = guest_inject(process, c->served)) < 0) {
         guest_event("error", "NtCreateUserProcess", view_name(c),
                     "the guest could not be put into the new process");
     } else if (!(thread_flags & NT_THREAD_CREATE_SUSPENDED)) {
@@ -224,10 +244,16 @@ NTSTATUS NTAPI hook_NtCreateUserProcess(HANDLE *process, HANDLE *thread, ACCESS_
     struct creation *c = guest_scratch_get();
     NTSTATUS status;
 
+    /* win32u's Unix part starts the desktop's explorer */
+    if (guest_in_unix() && guest_window_desktop(&status)) {
+        guest_scratch_put(c);
+        return status;
+    }
     guest_late_init();
     if (!c) return NT_NO_MEMORY;
     status = read_attributes(c, attributes);
     if (status >= 0) status = translate_image(c);
+    if (status >= 0) status = refuse_drivers(c);
     if (status >= 0) status = check_image(c);
     if (status >= 0) status = check_parent(c);
     if (status >= 0)

@@ -1,7 +1,7 @@
 /* Putting the guest into a process that has not run yet. */
 #include "process.h"
 
-NTSTATUS guest_inject(HANDLE process)
+NTSTATUS guest_inject(HANDLE process, bool served)
 {
     uint8_t buffer[GUEST_BLOB_MAX];
     size_t code = (size_t)(guest_blob_code_end - guest_blob_code);
@@ -10,6 +10,7 @@ NTSTATUS guest_inject(HANDLE process)
         .terminate = (uintptr_t)guest_host.terminate,
         .base = GUEST_BASE,
         .entry = (uintptr_t)fvm_guest_boot,
+        .served = served,
     };
     HANDLE image, shared;
     NTSTATUS status;

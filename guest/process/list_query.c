@@ -1,5 +1,4 @@
 /* Lists of processes and handles: the host's, without those outside of the VM. */
-#include "fvm/fold.h"
 #include "list.h"
 
 #define CLASS_PROCESSES          5
@@ -54,19 +53,6 @@ static NTSTATUS whole_answer(ULONG class, void **answer, size_t *size)
     }
 }
 
-/* The service manager stands in every list of processes, and programs look for it there. It is
- * the host's; nobody in the VM can open it. */
-static bool is_service_manager(const struct process_entry *e)
-{
-    static const char name[] = "services.exe";
-    const uint32_t len = sizeof(name) - 1;
-
-    if (e->name.Length != len * sizeof(WCHAR)) return false;
-    for (uint32_t i = 0; i < len; i++)
-        if (fvm_downcase((fvm_wchar)e->name.Buffer[i]) != (fvm_wchar)name[i]) return false;
-    return true;
-}
-
 /* Moves the entries of the VM to the front; names move along. Returns the bytes used. Names get
  * the addresses they will have at target. */
 static size_t keep_processes(uint8_t *list, const struct process_list *members, uint8_t *target)
@@ -80,7 +66,7 @@ static size_t keep_processes(uint8_t *list, const struct process_list *members, 
         uint8_t *name = (uint8_t *)e->name.Buffer;
 
         more = next != 0;
-        if (process_listed(members, (uintptr_t)e->id) || is_service_manager(e)) {
+        if (process_listed(members, (uintptr_t)e->id)) {
             size_t length = next;
             if (!next) {
                 /* the last one ends with its name and a terminator */

@@ -5,10 +5,10 @@
 #include "guest_boot.h"
 
 /* process/inject.c: puts the guest into a process that has not run yet. process needs the
- * rights GUEST_INJECT_ACCESS. */
+ * rights GUEST_INJECT_ACCESS. served: see guest_is_served. */
 #define GUEST_INJECT_ACCESS                                                                        \
     (PROCESS_VM_OPERATION | PROCESS_VM_WRITE | PROCESS_DUP_HANDLE | PROCESS_TERMINATE)
-NTSTATUS guest_inject(HANDLE process);
+NTSTATUS guest_inject(HANDLE process, bool served);
 /* True when the process has this VM's guest. process needs PROCESS_VM_READ. */
 bool guest_is_inside(HANDLE process);
 

@@ -10,6 +10,7 @@ NTSYSAPI NTSTATUS NTAPI NtSetInformationObject(HANDLE, ULONG, void *, ULONG);
 #define LOG_RATIO 4                   /* ... when it is so many times what the store holds */
 
 static HANDLE log_handle;
+static uint64_t not_shortened; /* length of the log at which there was no room to write it anew */
 static uint32_t log_generation;
 
 /* The log is not to be closed by programs that close every handle they can think of. */
@@ -198,6 +199,7 @@ static void shorten(void)
         }
         reg_real.close(w.file);
     }
+    not_shortened = done ? 0 : state->log_tail;
     guest_scratch_put(path);
     guest_scratch_put(w.buffer);
 }
@@ -246,6 +248,8 @@ NTSTATUS reg_record(struct fvm_reg_record *rec)
         guest_event("fault", "registry", rec->path, "a change does not fit the VM's registry");
         return NT_INTERNAL_ERROR;
     }
-    if (state->log_tail > LOG_LONG && state->log_tail / LOG_RATIO > fvm_reg_used(r)) shorten();
+    if (state->log_tail > LOG_LONG && state->log_tail / LOG_RATIO > fvm_reg_used(r) &&
+        state->log_tail > not_shortened + not_shortened / LOG_RATIO)
+        shorten();
     return STATUS_SUCCESS;
 }

@@ -4,39 +4,19 @@
  * or, for handles that came another way (inherited, duplicated, opened before the first
  * change), asked from the host once: a key's full name tells which one it is, and the name of
  * a shadow which private key it stands for. */
+#include "guest_slots.h"
 #include "registry.h"
 
-#define CHUNK_SLOTS 1024u
-#define CHUNKS      4096u
-
-static struct reg_handle **volatile chunks[CHUNKS];
+static struct guest_slots table; /* of struct reg_handle */
 static guest_lock table_lock;
 
 #define ALL_READ (KEY_QUERY_VALUE | KEY_ENUMERATE_SUB_KEYS | KEY_NOTIFY | READ_CONTROL)
-
-static struct reg_handle **slot_of(HANDLE handle, bool make)
-{
-    uintptr_t index = (uintptr_t)handle >> 2;
-
-    if (index >= (uintptr_t)CHUNK_SLOTS * CHUNKS) return NULL;
-    struct reg_handle **chunk = chunks[index / CHUNK_SLOTS];
-    if (!chunk) {
-        if (!make) return NULL;
-        struct reg_handle **fresh = guest_alloc(CHUNK_SLOTS * sizeof *fresh);
-        if (!fresh) return NULL;
-        if (__atomic_compare_exchange_n(&chunks[index / CHUNK_SLOTS], &chunk, fresh, false,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-            chunk = fresh;
-        else
-            guest_free(fresh);
-    }
-    return &chunk[index % CHUNK_SLOTS];
-}
 
 void reg_handle_release(struct reg_handle *h)
 {
     if (!h || __atomic_sub_fetch(&h->references, 1, __ATOMIC_ACQ_REL)) return;
     if (h->reader) reg_real.close(h->reader);
+    if (h->bearer) reg_real.close(h->bearer);
     reg_list_free(h->keys);
     reg_list_free(h->values);
     reg_watcher_free(h->watcher);
@@ -45,7 +25,8 @@ void reg_handle_release(struct reg_handle *h)
 
 static struct reg_handle *get(HANDLE handle)
 {
-    struct reg_handle **slot = slot_of(handle, false), *h;
+    void **slot = guest_slot(&table, handle, false);
+    struct reg_handle *h;
 
     if (!slot || !*slot) return NULL;
     guest_lock_acquire(&table_lock);
@@ -57,7 +38,8 @@ static struct reg_handle *get(HANDLE handle)
 
 static void put(HANDLE handle, struct reg_handle *h)
 {
-    struct reg_handle **slot = slot_of(handle, true), *old = h;
+    void **slot = guest_slot(&table, handle, true);
+    struct reg_handle *old = h;
 
     if (slot) {
         guest_lock_acquire(&table_lock);
@@ -68,9 +50,17 @@ static void put(HANDLE handle, struct reg_handle *h)
     reg_handle_release(old);
 }
 
+void guest_registry_hold(bool hold)
+{
+    if (hold)
+        guest_lock_acquire(&table_lock);
+    else
+        guest_lock_release(&table_lock);
+}
+
 void guest_registry_closing(HANDLE handle)
 {
-    struct reg_handle **slot = slot_of(handle, false);
+    void **slot = guest_slot(&table, handle, false);
 
     if (slot && *slot) put(handle, NULL);
 }
@@ -104,6 +94,24 @@ void reg_handle_add_base(HANDLE handle, ACCESS_MASK access, struct fvm_wstr base
         h->true_name = true_name;
     }
     put(handle, h); /* without memory the host is asked when it is needed */
+}
+
+void reg_handle_add_below(HANDLE handle, ACCESS_MASK access, const struct reg_handle *root,
+                          struct fvm_wstr rest, uint32_t seq, uint32_t node)
+{
+    uint32_t head = root ? root->base_len : 0, separator = head != 0;
+    struct reg_handle *h = guest_alloc(sizeof *h + (head + separator + rest.len) * sizeof(WCHAR));
+
+    if (h) {
+        h->references = 1;
+        h->base_len = head + separator + rest.len;
+        if (head) memcpy(h->base, root->base, head * sizeof(WCHAR));
+        if (head) h->base[head] = '\\';
+        memcpy(h->base + head + separator, rest.ptr, rest.len * sizeof(WCHAR));
+        set_access(h, access);
+        h->cache = (uint64_t)seq << 32 | node;
+    }
+    put(handle, h);
 }
 
 void reg_handle_add_private(HANDLE handle, ACCESS_MASK access, uint32_t serial)

@@ -12,21 +12,16 @@ struct reg_real reg_real;
         #export, NULL, (void **)&reg_real.member                                                  \
     }
 
-/* The host keeps no security of keys beyond its own run; that of a VM's own keys is the
- * shadow's, that of the base's keys stays. */
-NTSTATUS NTAPI reg_hook_set_security(HANDLE object, SECURITY_INFORMATION what, void *descriptor)
+/* What the VM has set is in its log already; the host has to be asked for its answer only. */
+NTSTATUS NTAPI reg_hook_flush_key(HANDLE handle)
 {
     struct reg_key key;
     NTSTATUS status;
 
-    enum reg_kind kind = reg_key_begin(object, true, &key, &status);
-    if (kind != REG_OURS) return reg_real.set_security(object, what, descriptor);
-    bool own = key.is_private;
-    reg_key_end(&key);
-    if (own) return reg_real.set_security(object, what, descriptor);
-    registry_refused("NtSetSecurityObject", object, (struct fvm_wstr){NULL, 0},
-                     "the access rights of a key of the base cannot be changed in a VM");
-    return NT_ACCESS_DENIED;
+    enum reg_kind kind = reg_key_begin(handle, false, &key, &status);
+    if (kind == REG_FAILED) return reg_failed(handle, 0, status);
+    if (kind == REG_OURS) reg_key_end(&key);
+    return reg_real.flush_key(handle);
 }
 
 const struct guest_hook guest_registry_hooks[] = {
@@ -48,7 +43,9 @@ const struct guest_hook guest_registry_hooks[] = {
     HOOK(NtLoadKeyEx, load_key_ex),
     HOOK(NtUnloadKey, unload_key),
     HOOK(NtSaveKey, save_key),
+    HOOK(NtFlushKey, flush_key),
     HOOK(NtSetSecurityObject, set_security),
+    HOOK(NtQuerySecurityObject, query_security),
     CALL(NtQueryObject, query_object),
     CALL(NtClose, close),
     {NULL, NULL, NULL},

@@ -32,6 +32,8 @@ struct reg_listing {
     struct own *own;
     uint32_t own_count, own_cap;
     uint32_t hidden, added;
+    bool measured; /* the longest name, and class or data, of the base's entries that are seen */
+    uint32_t max_name, max_other;
 };
 
 static void forget_base(struct reg_listing *l)
@@ -40,7 +42,7 @@ static void forget_base(struct reg_listing *l)
         guest_free(l->names[i].text);
     guest_free(l->names);
     l->names = NULL;
-    l->known = l->mapped = false;
+    l->known = l->mapped = l->measured = false;
     l->count = l->own_count = 0;
 }
 
@@ -67,6 +69,17 @@ void reg_list_forget(struct reg_key *key, bool values)
     if (l) forget_base(l);
 }
 
+static NTSTATUS base_is(struct reg_listing *l, uint32_t count, uint64_t time)
+{
+    if (l->known && l->count == count && l->time == time) return STATUS_SUCCESS;
+    forget_base(l);
+    if (count && !(l->names = guest_alloc(count * sizeof *l->names))) return NT_NO_MEMORY;
+    l->count = count;
+    l->time = time;
+    l->known = true;
+    return STATUS_SUCCESS;
+}
+
 /* How many entries the base has, and when the key was last changed there. */
 static NTSTATUS ask_base(struct reg_key *key, struct reg_listing *l, bool values, bool fresh)
 {
@@ -78,15 +91,14 @@ static NTSTATUS ask_base(struct reg_key *key, struct reg_listing *l, bool values
     if (!reader) return NT_KEY_DELETED;
     NTSTATUS status = reg_real.query_key(reader, KEY_CACHED, &info, sizeof info, &used);
     if (status) return status;
-    uint32_t count = values ? info.values : info.subkeys;
-    uint64_t time = (uint64_t)info.time.QuadPart;
-    if (l->known && l->count == count && l->time == time) return STATUS_SUCCESS;
-    forget_base(l);
-    if (count && !(l->names = guest_alloc(count * sizeof *l->names))) return NT_NO_MEMORY;
-    l->count = count;
-    l->time = time;
-    l->known = true;
-    return STATUS_SUCCESS;
+    return base_is(l, values ? info.values : info.subkeys, (uint64_t)info.time.QuadPart);
+}
+
+NTSTATUS reg_list_base_is(struct reg_key *key, bool values, uint32_t count, uint64_t time)
+{
+    struct reg_listing *l = listing(key, values);
+
+    return l ? base_is(l, count, time) : NT_NO_MEMORY;
 }
 
 static struct fvm_wstr base_name(struct reg_key *key, struct reg_listing *l, bool values,
@@ -136,15 +148,18 @@ uint32_t reg_list_base_count(struct reg_key *key, bool values)
     return l ? l->count : 0;
 }
 
-/* Where the name stands in the base's list. False: the base could not be asked. */
+/* Where the name stands in the base's list, at least at low. Each name that is looked at for the
+ * first time costs a call: the search begins gap entries behind low, as far as the entry before
+ * stood from the one before that, and doubles its steps from there. False: the base could not be
+ * asked. */
 static bool find_place(struct reg_key *key, struct reg_listing *l, bool values,
-                       struct fvm_wstr name, struct own *own)
+                       struct fvm_wstr name, uint32_t low, uint32_t gap, struct own *own)
 {
-    uint32_t low = 0, high = l->count;
+    uint32_t high = l->count, step = gap;
 
     own->present = false;
     while (low < high && !own->present) {
-        uint32_t mid = low + (high - low) / 2;
+        uint32_t mid = step && step <= high - low ? low + step - 1 : low + (high - low) / 2;
         struct fvm_wstr other = base_name(key, l, values, mid);
         if (!other.ptr) return false;
         int c = fvm_reg_compare(name, other);
@@ -153,15 +168,19 @@ static bool find_place(struct reg_key *key, struct reg_listing *l, bool values,
             low = mid;
         } else if (c < 0) {
             high = mid;
+            step = 0; /* between the two: by halves */
         } else {
             low = mid + 1;
+            step *= 2;
         }
     }
     own->place = low;
     return true;
 }
 
-/* One entry of the VM's, with its name copied to name. False beyond the end. */
+/* One entry of the VM's, with its name copied to name. False beyond the end. Keys of the base
+ * that have only something else inside neither add nor hide: they are not listed here, but found
+ * by their names when it is their turn. */
 static bool own_entry(struct reg_key *key, bool values, uint32_t index, struct own *own,
                       fvm_wchar *text, struct fvm_wstr *name)
 {
@@ -199,6 +218,47 @@ static bool own_entry(struct reg_key *key, bool values, uint32_t index, struct o
     return found;
 }
 
+void reg_list_learn(struct reg_key *key, uint32_t index, struct fvm_wstr name)
+{
+    struct reg_listing *l = key->h->keys;
+
+    if (!l || index >= l->count || l->names[index].text) return;
+    fvm_wchar *text = guest_alloc((name.len + 1) * sizeof *text);
+    if (!text) return;
+    memcpy(text, name.ptr, name.len * sizeof *text);
+    l->names[index].text = text;
+    l->names[index].len = name.len;
+}
+
+struct fvm_wstr reg_list_known_name(struct reg_key *key, bool values, uint32_t index)
+{
+    struct reg_listing *l = values ? key->h->values : key->h->keys;
+    struct fvm_wstr none = {0};
+
+    if (!l || index >= l->count || !l->names[index].text) return none;
+    return (struct fvm_wstr){l->names[index].text, l->names[index].len};
+}
+
+bool reg_list_lengths(struct reg_key *key, bool values, uint32_t *name, uint32_t *other)
+{
+    struct reg_listing *l = values ? key->h->values : key->h->keys;
+
+    if (!l || !l->mapped || !l->measured) return false;
+    *name = l->max_name;
+    *other = l->max_other;
+    return true;
+}
+
+void reg_list_set_lengths(struct reg_key *key, bool values, uint32_t name, uint32_t other)
+{
+    struct reg_listing *l = listing(key, values);
+
+    if (!l || !l->mapped) return;
+    l->max_name = name;
+    l->max_other = other;
+    l->measured = true;
+}
+
 static uint32_t own_seq(struct reg_key *key, bool values)
 {
     return values ? fvm_reg_value_seq(reg_store(), key->node)
@@ -229,19 +289,20 @@ static NTSTATUS map(struct reg_key *key, struct reg_listing *l, bool values)
         return STATUS_SUCCESS;
     fvm_wchar *text = guest_scratch_get();
     struct own *fresh = NULL;
-    uint32_t cap = 0, n = 0, old = 0;
+    uint32_t cap = 0, n = 0, old = 0, next = 0, gap = 0;
     int32_t shift = 0;
     NTSTATUS status = text ? STATUS_SUCCESS : NT_NO_MEMORY;
 
     l->hidden = l->added = 0;
-    while (!status && key->node) {
+    for (uint32_t i = 0; !status && key->node; i++) {
         struct own *own = room_for(&fresh, &cap, n);
         struct fvm_wstr name;
         if (!own) {
             status = NT_NO_MEMORY;
             break;
         }
-        if (!own_entry(key, values, n, own, text, &name)) break;
+        if (!own_entry(key, values, i, own, text, &name)) break;
+        if (!own->adds && !own->hides) continue;
         uint32_t from = old;
         while (l->mapped && old < l->own_count && l->own[old].birth != own->birth)
             old++;
@@ -251,8 +312,11 @@ static NTSTATUS map(struct reg_key *key, struct reg_listing *l, bool values)
             old++;
         } else {
             old = from;
-            if (!find_place(key, l, values, name, own)) status = NT_NO_MORE_ENTRIES;
+            if (!find_place(key, l, values, name, next, gap, own)) status = NT_NO_MORE_ENTRIES;
         }
+        /* the next one stands behind this one, or before the same entry of the base */
+        gap = own->place - next + own->present;
+        next = own->place + own->present;
         own->hides &= own->present;
         own->shift = shift;
         shift += own->adds - own->hides;
@@ -274,6 +338,7 @@ static NTSTATUS map(struct reg_key *key, struct reg_listing *l, bool values)
     l->birth = key->birth;
     l->seq = seq;
     l->mapped = true;
+    l->measured = false;
     return STATUS_SUCCESS;
 }
 
@@ -327,17 +392,25 @@ NTSTATUS reg_list_at(struct reg_key *key, bool values, uint32_t index, bool fres
         return STATUS_SUCCESS;
     }
     entry->index = (uint32_t)((int64_t)index - own->shift - own->adds + own->hides);
-    if (own->present && own->place == entry->index) {
-        entry->node = own->node;
-        entry->birth = own->birth;
-    }
     return STATUS_SUCCESS;
 }
 
-bool reg_list_hides(struct reg_key *key, bool values)
+uint32_t reg_list_hides(struct reg_key *key, bool values)
 {
     struct reg_listing *l = values ? key->h->values : key->h->keys;
-    return l && l->mapped && l->hidden;
+    return l && l->mapped ? l->hidden : 0;
+}
+
+bool reg_list_next_hidden(struct reg_key *key, bool values, uint32_t *at, uint32_t *index)
+{
+    struct reg_listing *l = values ? key->h->values : key->h->keys;
+
+    for (; l && *at < l->own_count; ++*at) {
+        if (!l->own[*at].hides) continue;
+        *index = l->own[(*at)++].place;
+        return true;
+    }
+    return false;
 }
 
 bool reg_list_hidden(struct reg_key *key, bool values, uint32_t index)

@@ -233,7 +233,7 @@ uint32_t reg_helper_number(struct fvm_wstr full, char letter)
     return number;
 }
 
-NTSTATUS reg_open_helper(char letter, uint32_t number, ACCESS_MASK access,
+NTSTATUS reg_open_helper(char letter, uint32_t number, bool make, ACCESS_MASK access,
                          const OBJECT_ATTRIBUTES *attr, HANDLE *handle)
 {
     OBJECT_ATTRIBUTES copy, root;
@@ -251,6 +251,7 @@ NTSTATUS reg_open_helper(char letter, uint32_t number, ACCESS_MASK access,
     copy.Attributes &= ~(ULONG)OBJ_OPEN_LINK;
     for (int tries = 0;; tries++) {
         text.Length = text.MaximumLength = (USHORT)(helper_name(buffer, letter, number) * 2);
+        if (!make) return reg_real.open_key_ex(handle, access, &copy, 0);
         NTSTATUS status =
             reg_real.create_key(handle, access, &copy, 0, NULL, REG_OPTION_VOLATILE, NULL);
         if (status != NT_OBJECT_NAME_NOT_FOUND || tries) return status;
@@ -267,10 +268,23 @@ NTSTATUS reg_open_helper(char letter, uint32_t number, ACCESS_MASK access,
 NTSTATUS reg_open_shadow(uint32_t serial, ACCESS_MASK access, const OBJECT_ATTRIBUTES *attr,
                          HANDLE *handle)
 {
-    return reg_open_helper('K', serial, access, attr, handle);
+    return reg_open_helper('K', serial, true, access, attr, handle);
 }
 
 /* --- the monitors ----------------------------------------------------------------------------------- */
+
+/* A program of the VM has said who may do what with the key; its owner may say so again. */
+static bool allow_all(OBJECT_ATTRIBUTES *attr)
+{
+    SECURITY_DESCRIPTOR nobody_refused = {.Revision = SECURITY_DESCRIPTOR_REVISION,
+                                          .Control = SE_DACL_PRESENT};
+    HANDLE key;
+
+    if (reg_real.open_key_ex(&key, WRITE_DAC, attr, 0)) return false;
+    NTSTATUS status = reg_real.set_security(key, DACL_SECURITY_INFORMATION, &nobody_refused);
+    reg_real.close(key);
+    return !status;
+}
 
 /* Deletes what a run of this VM has left in the host: all keys whose names begin as that of its
  * place for shadows, up to the part that tells runs apart. only_own: this run's. */
@@ -307,7 +321,10 @@ static void delete_shadows(bool only_own)
             text = (UNICODE_STRING){(USHORT)info->name_length, (USHORT)info->name_length,
                                     info->name};
             InitializeObjectAttributes(&attr, &text, OBJ_CASE_INSENSITIVE, place, NULL);
-            if (reg_real.open_key_ex(&shadow, DELETE, &attr, 0)) continue;
+            NTSTATUS opened = reg_real.open_key_ex(&shadow, DELETE, &attr, 0);
+            if (opened == NT_ACCESS_DENIED && allow_all(&attr))
+                opened = reg_real.open_key_ex(&shadow, DELETE, &attr, 0);
+            if (opened) continue;
             reg_real.delete_key(shadow);
             reg_real.close(shadow);
         }

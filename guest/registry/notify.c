@@ -104,7 +104,7 @@ static struct reg_watcher *watcher_of(struct reg_key *key)
         guest_free(watcher);
         return NULL;
     }
-    if (reg_open_helper('W', watcher->slot + 1, KEY_NOTIFY, NULL, &watcher->own)) {
+    if (reg_open_helper('W', watcher->slot + 1, true, KEY_NOTIFY, NULL, &watcher->own)) {
         watcher->own = NULL;
         reg_watcher_free(watcher);
         return NULL;
@@ -224,7 +224,7 @@ static void touch(uint32_t slot)
     struct fvm_reg_watch *w = &reg_shared()->watches[slot];
     HANDLE key;
 
-    if (reg_open_helper('W', slot + 1, KEY_SET_VALUE, NULL, &key)) return;
+    if (reg_open_helper('W', slot + 1, true, KEY_SET_VALUE, NULL, &key)) return;
     /* another value each time: the host reports no change that is none */
     uint32_t count = __atomic_add_fetch(&w->fired, 1, __ATOMIC_ACQ_REL);
     reg_real.set_value(key, &text, 0, REG_DWORD, &count, sizeof count);

@@ -8,6 +8,9 @@ static NTSTATUS open_base(struct reg_name *name, const OBJECT_ATTRIBUTES *attr, 
     OBJECT_ATTRIBUTES copy = *attr;
     UNICODE_STRING text;
 
+    NTSTATUS status =
+        reg_may_open((struct fvm_wstr){name->look.base, name->look.base_len}, &access);
+    if (status) return status;
     if (open_link) copy.Attributes |= OBJ_OPEN_LINK;
     if (!as_given) {
         reg_nt_name((struct fvm_wstr){name->look.base, name->look.base_len}, name->nt, &text);
@@ -39,6 +42,65 @@ static bool has_handle(NTSTATUS status)
     return status >= 0;
 }
 
+/* ... and one on a key: with STATUS_PREDEFINED_HANDLE it is on nothing that the VM can change. */
+static bool is_key(NTSTATUS status)
+{
+    return status == STATUS_SUCCESS;
+}
+
+/* Most keys are the base's, with nothing of the VM's on the way to them: one short look-up, and
+ * the host opens them by the program's own name. False: it takes the long way. attr: a copy. */
+static bool open_plain(HANDLE *out, ACCESS_MASK access, const OBJECT_ATTRIBUTES *attr, ULONG options,
+                       NTSTATUS *status)
+{
+    static const fvm_wchar top[] = {'\\', 'R', 'e', 'g', 'i', 's', 't', 'r', 'y', '\\'};
+    const uint32_t top_len = sizeof top / sizeof *top;
+    struct fvm_reg *r = reg_store();
+    struct reg_key root = {.h = NULL};
+    OBJECT_ATTRIBUTES copy = *attr;
+    UNICODE_STRING text;
+    fvm_wchar name[200]; /* longer names take the long way */
+    struct fvm_wstr rest = {.ptr = name};
+    uint32_t node = 0, seq = 0;
+    HANDLE handle = NULL;
+
+    if (reg_shared()->secured || attr->Length != sizeof *attr ||
+        !guest_read(&text, attr->ObjectName, sizeof text) || text.Length > sizeof name || text.Length & 1 || !guest_read(name, text.Buffer, text.Length))
+        return false;
+    rest.len = text.Length / (uint32_t)sizeof *name;
+    if (attr->RootDirectory) {
+        if (reg_key_begin(attr->RootDirectory, true, &root, status) != REG_OURS) return false;
+    } else {
+        if (rest.len <= top_len ||
+            fvm_reg_compare((struct fvm_wstr){name, top_len}, (struct fvm_wstr){top, top_len}))
+            return false;
+        rest.ptr += top_len, rest.len -= top_len;
+    }
+    bool plain = !root.h || !root.is_private;
+    struct fvm_wstr base = {0};
+    if (root.h && plain) base = (struct fvm_wstr){root.h->base, root.h->base_len};
+    if (!base.len && rest.len && *rest.ptr == '~') plain = false; /* a shadow? */
+    for (struct reg_read read = {0}; plain && reg_reading(&read);) {
+        uint64_t known = root.h ? root.h->cache : (uint64_t)read.seq << 32 | fvm_reg_root(r);
+        seq = read.seq;
+        plain = known >> 32 == seq &&
+                fvm_reg_is_plain(r, (uint32_t)known, base, rest, &node);
+    }
+    if (plain) {
+        text.Buffer = (WCHAR *)name;
+        text.MaximumLength = text.Length;
+        copy.ObjectName = &text;
+        *status = reg_real.open_key_ex(&handle, access, &copy, options);
+        if (has_handle(*status) && handle) {
+            if (is_key(*status)) reg_handle_add_below(handle, access, root.h, rest, seq, node);
+            NTSTATUS given = give(out, handle);
+            if (given) *status = given;
+        }
+    }
+    if (root.h) reg_key_end(&root);
+    return plain;
+}
+
 static NTSTATUS open_key(HANDLE *out, ACCESS_MASK access, const OBJECT_ATTRIBUTES *attr,
                          ULONG options)
 {
@@ -49,6 +111,7 @@ static NTSTATUS open_key(HANDLE *out, ACCESS_MASK access, const OBJECT_ATTRIBUTE
 
     if (!guest_write(out, &handle, sizeof handle) || !guest_read(&copy, attr, sizeof copy))
         return NT_ACCESS_VIOLATION;
+    if (open_plain(out, access, &copy, options, &status)) return status;
     bool open_link = copy.Attributes & OBJ_OPEN_LINK;
     enum reg_kind kind = reg_resolve(attr, open_link, &name, &status);
     if (kind == REG_PASS) return reg_real.open_key_ex(out, access, attr, options);
@@ -56,7 +119,7 @@ static NTSTATUS open_key(HANDLE *out, ACCESS_MASK access, const OBJECT_ATTRIBUTE
     switch (name.look.verdict) {
     case FVM_REG_IS_BASE:
         status = open_base(&name, &copy, leads_there(&name), open_link, access, options, &handle);
-        if (has_handle(status) && handle)
+        if (is_key(status) && handle)
             reg_handle_add_base(handle, access,
                                 (struct fvm_wstr){name.look.base, name.look.base_len}, false);
         break;
@@ -84,7 +147,7 @@ static bool nothing_changed(const OBJECT_ATTRIBUTES *attr)
     UNICODE_STRING text;
     fvm_wchar part[12];
 
-    if (fvm_reg_changes(reg_store())) return false;
+    if (fvm_reg_changes(reg_store()) || reg_shared()->secured) return false;
     if (!guest_read(&copy, attr, sizeof copy) || copy.Length != sizeof copy ||
         !guest_read(&text, copy.ObjectName, sizeof text))
         return true;
@@ -119,27 +182,41 @@ struct request {
     bool created;
 };
 
-static struct fvm_wstr parent_of(struct fvm_wstr path)
+/* The new key is to stand right below the program's handle on a key of the base, where the host
+ * has just looked for it: the handle knows the spelling, or learns it. */
+static bool spell_by_root(struct reg_name *name, const struct request *q, struct fvm_wstr parent,
+                          struct fvm_wstr leaf)
 {
-    while (path.len && path.ptr[path.len - 1] != '\\')
-        path.len--;
-    if (path.len) path.len--;
-    return path;
+    struct reg_key root;
+    NTSTATUS status;
+
+    if (!q->attr.RootDirectory || !leads_there(name) ||
+        reg_key_begin(q->attr.RootDirectory, true, &root, &status) != REG_OURS)
+        return false;
+    int len = root.is_private ? -1 : reg_key_path(&root, name->input, true);
+    reg_key_end(&root);
+    if (len < 0 || fvm_reg_compare((struct fvm_wstr){name->input, (uint32_t)len}, parent))
+        return false;
+    len = fvm_reg_path_append(name->input, (uint32_t)len, leaf);
+    name->input_len = (uint32_t)len;
+    return len >= 0;
 }
 
 /* The key that is to hold the new one is one of the base: it must be there, and its path is
  * spelled as it is there. */
-static NTSTATUS spell_parent(struct reg_name *name)
+static NTSTATUS spell_parent(struct reg_name *name, const struct request *q)
 {
     struct fvm_wstr canon = {name->look.canon, name->look.canon_len};
-    struct fvm_wstr base = parent_of((struct fvm_wstr){name->look.base, name->look.base_len});
-    struct fvm_wstr view = parent_of(canon);
+    struct fvm_wstr base = reg_parent((struct fvm_wstr){name->look.base, name->look.base_len});
+    struct fvm_wstr view = reg_parent(canon);
     uint32_t leaf = view.len ? view.len + 1 : 0, leaf_len = canon.len - leaf;
+    struct fvm_wstr leaf_name = {canon.ptr + leaf, leaf_len};
     OBJECT_ATTRIBUTES attr;
     UNICODE_STRING text;
     HANDLE handle;
     ULONG used;
 
+    if (spell_by_root(name, q, view, leaf_name)) return reg_look_again(name, true);
     reg_nt_name(base, name->nt, &text);
     InitializeObjectAttributes(&attr, &text, OBJ_CASE_INSENSITIVE, NULL, NULL);
     NTSTATUS status = reg_real.open_key_ex(&handle, KEY_QUERY_VALUE, &attr, 0);
@@ -149,7 +226,6 @@ static NTSTATUS spell_parent(struct reg_name *name)
     if (info && !reg_real.query_key(handle, KEY_NAME, info, 2 * FVM_REG_PATH_MAX, &used)) {
         fvm_wchar *path = (fvm_wchar *)info + 2 * FVM_REG_PATH_MAX;
         len = fvm_reg_path_from_nt((struct fvm_wstr){(fvm_wchar *)info->name, info->size / 2}, path);
-        struct fvm_wstr leaf_name = {name->look.canon + leaf, leaf_len};
         if (len >= 0)
             for (struct reg_read read = {0}; reg_reading(&read);)
                 name->input_len = (uint32_t)fvm_reg_base_to_view(
@@ -172,7 +248,7 @@ static NTSTATUS make_key(struct reg_name *name, struct request *q, uint32_t *ser
     /* where links lead, a key is made where they lead to */
     memcpy(name->input, name->look.canon, name->look.canon_len * sizeof *name->input);
     name->input_len = name->look.canon_len;
-    if (name->look.verdict == FVM_REG_IS_BASE && (status = spell_parent(name))) return status;
+    if (name->look.verdict == FVM_REG_IS_BASE && (status = spell_parent(name, q))) return status;
     if (q->options & REG_OPTION_VOLATILE) rec.flags |= FVM_REG_VOLATILE;
     if (q->options & OPTION_CREATE_LINK) rec.flags |= FVM_REG_LINK;
     if (q->class.len) rec.flags |= FVM_REG_CLASS;
@@ -181,7 +257,7 @@ static NTSTATUS make_key(struct reg_name *name, struct request *q, uint32_t *ser
     const struct fvm_reg_lookup *look = &name->look;
     if (!status && look->verdict == FVM_REG_IS_PRIVATE) status = NT_OBJECT_NAME_COLLISION;
     if (!status && look->verdict == FVM_REG_NO_PATH) status = NT_OBJECT_NAME_NOT_FOUND;
-    if (!status && parent_of((struct fvm_wstr){look->canon, look->canon_len}).len == 0 &&
+    if (!status && reg_parent((struct fvm_wstr){look->canon, look->canon_len}).len == 0 &&
         !look->canon_len)
         status = NT_OBJECT_NAME_COLLISION;
     /* the host looks at this only where the name starts at a handle */
@@ -194,7 +270,7 @@ static NTSTATUS make_key(struct reg_name *name, struct request *q, uint32_t *ser
         status = reg_record(&rec);
     }
     reg_unlock();
-    if (!status) reg_tell(parent_of(rec.path), REG_NOTIFY_CHANGE_NAME);
+    if (!status) reg_tell(reg_parent(rec.path), REG_NOTIFY_CHANGE_NAME);
     return status;
 }
 
@@ -204,6 +280,8 @@ static void set_class(struct reg_name *name, const struct request *q, bool open_
 {
     struct fvm_reg *r = reg_store();
     bool private = name->look.verdict == FVM_REG_IS_PRIVATE, differs = q->class.len != 0;
+    struct reg_key key;
+    NTSTATUS status;
     struct fvm_reg_record rec = {.op = FVM_REG_OP_CLASS, .name = q->class};
 
     for (struct reg_read read = {0}; name->look.node && reg_reading(&read);) {
@@ -225,6 +303,15 @@ static void set_class(struct reg_name *name, const struct request *q, bool open_
         guest_scratch_put(info);
     }
     if (!differs) return;
+    /* in the log stands the base's own spelling */
+    if (!private && !name->look.node &&
+        reg_key_begin(q->handle, true, &key, &status) == REG_OURS) {
+        int len = reg_key_path(&key, name->input, true);
+        reg_key_end(&key);
+        if (len < 0) return;
+        name->input_len = (uint32_t)len;
+        open_link = true;
+    }
     reg_lock();
     if (!reg_look_again(name, open_link) && (name->look.verdict == FVM_REG_IS_PRIVATE ||
                                         name->look.verdict == FVM_REG_IS_BASE)) {

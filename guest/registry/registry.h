@@ -107,7 +107,9 @@ struct reg_real {
                                  HANDLE, ACCESS_MASK, HANDLE *, IO_STATUS_BLOCK *);
     NTSTATUS(NTAPI *unload_key)(OBJECT_ATTRIBUTES *);
     NTSTATUS(NTAPI *save_key)(HANDLE, HANDLE);
+    NTSTATUS(NTAPI *flush_key)(HANDLE);
     NTSTATUS(NTAPI *set_security)(HANDLE, SECURITY_INFORMATION, void *);
+    NTSTATUS(NTAPI *query_security)(HANDLE, SECURITY_INFORMATION, void *, ULONG, ULONG *);
     NTSTATUS(NTAPI *query_object)(HANDLE, ULONG, void *, ULONG, ULONG *);
     NTSTATUS(NTAPI *close)(HANDLE);
 };
@@ -123,6 +125,21 @@ static inline struct fvm_reg_state *reg_shared(void) { return fvm_reg_state(reg_
 static inline struct fvm_wstr reg_wstr(const UNICODE_STRING *s)
 {
     return (struct fvm_wstr){(const fvm_wchar *)s->Buffer, s->Length / (uint32_t)sizeof(WCHAR)};
+}
+
+/* The parent's part of a path. */
+static inline struct fvm_wstr reg_parent(struct fvm_wstr path)
+{
+    while (path.len && path.ptr[path.len - 1] != '\\')
+        path.len--;
+    if (path.len) path.len--;
+    return path;
+}
+
+/* The host refuses all other classes of information before it looks at anything else. */
+static inline bool reg_key_class_known(int class)
+{
+    return class >= KEY_BASIC && class <= KEY_CACHED;
 }
 
 /* --- handle.c: what is remembered about key handles ------------------------------------------ */
@@ -142,6 +159,7 @@ struct reg_handle {
     HANDLE reader;               /* on the same key of the base, with all rights to read */
     struct reg_listing *keys, *values;
     struct reg_watcher *watcher;
+    HANDLE bearer; /* base: of what the VM has set as its security by this handle */
     uint32_t base_len;
     fvm_wchar base[]; /* place in the base */
 };
@@ -173,6 +191,10 @@ void reg_key_end(struct reg_key *key);
 
 /* Remembers what a new handle is. access: as asked for at the open. */
 void reg_handle_add_base(HANDLE handle, ACCESS_MASK access, struct fvm_wstr base, bool true_name);
+/* The same of a key of the base below that of root (NULL: \Registry), where node was what the
+ * store had of it at the time seq. */
+void reg_handle_add_below(HANDLE handle, ACCESS_MASK access, const struct reg_handle *root,
+                          struct fvm_wstr rest, uint32_t seq, uint32_t node);
 void reg_handle_add_private(HANDLE handle, ACCESS_MASK access, uint32_t serial);
 void reg_handle_release(struct reg_handle *h);
 
@@ -217,8 +239,9 @@ bool reg_is_shadow_name(struct fvm_wstr name);
 /* Opens the private key with this serial number: a handle on its shadow. */
 NTSTATUS reg_open_shadow(uint32_t serial, ACCESS_MASK access, const OBJECT_ATTRIBUTES *attr,
                          HANDLE *handle);
-/* A volatile key in the VM's place for shadows: a letter, then a number. */
-NTSTATUS reg_open_helper(char letter, uint32_t number, ACCESS_MASK access,
+/* A volatile key in the VM's place for shadows: a letter, then a number. make: also one that is
+ * not there yet. */
+NTSTATUS reg_open_helper(char letter, uint32_t number, bool make, ACCESS_MASK access,
                          const OBJECT_ATTRIBUTES *attr, HANDLE *handle);
 /* The number in such a key's full name, 0 when it is none of this VM's. */
 uint32_t reg_helper_number(struct fvm_wstr full, char letter);
@@ -238,7 +261,7 @@ uint64_t reg_now(void);
 struct reg_entry {
     bool own;        /* what the VM has: index in the store; else index in the base */
     uint32_t index;
-    uint32_t node;   /* keys: node of the VM that changes the base's key, or 0 */
+    uint32_t node;   /* keys, own: its node */
     uint32_t birth;  /* of the node */
     struct fvm_wstr base_name; /* values: own, in the place of one of the base: that one's name */
 };
@@ -246,6 +269,8 @@ struct reg_entry {
  * whether it has changed. STATUS_NO_MORE_ENTRIES beyond the end. Under key->h->lock. */
 NTSTATUS reg_list_at(struct reg_key *key, bool values, uint32_t index, bool fresh,
                      struct reg_entry *entry);
+/* The host has just told how many entries the base has, and when the key was last changed. */
+NTSTATUS reg_list_base_is(struct reg_key *key, bool values, uint32_t count, uint64_t time);
 /* How many entries there are. */
 NTSTATUS reg_list_count(struct reg_key *key, bool values, bool fresh, uint32_t *count);
 /* Forgets what is known of the base. */
@@ -254,8 +279,19 @@ void reg_list_forget(struct reg_key *key, bool values);
 bool reg_list_hidden(struct reg_key *key, bool values, uint32_t index);
 /* Name at index in the base, or one with length 0 and a NULL pointer. */
 struct fvm_wstr reg_list_base_name(struct reg_key *key, bool values, uint32_t index);
+/* The same without asking the host for it. */
+struct fvm_wstr reg_list_known_name(struct reg_key *key, bool values, uint32_t index);
+/* Keeps the name of a subkey of the base that the host has just told. */
+void reg_list_learn(struct reg_key *key, uint32_t index, struct fvm_wstr name);
 uint32_t reg_list_base_count(struct reg_key *key, bool values);
-bool reg_list_hides(struct reg_key *key, bool values);
+/* The longest name, and class or data, of the base's entries that are seen: kept as long as neither
+ * side changes. False: not known. */
+bool reg_list_lengths(struct reg_key *key, bool values, uint32_t *name, uint32_t *other);
+void reg_list_set_lengths(struct reg_key *key, bool values, uint32_t name, uint32_t other);
+/* How many of the base's entries are hidden. */
+uint32_t reg_list_hides(struct reg_key *key, bool values);
+/* The next one of them: *at begins with 0. */
+bool reg_list_next_hidden(struct reg_key *key, bool values, uint32_t *at, uint32_t *index);
 void reg_list_free(struct reg_listing *list);
 
 /* --- info.c: what is known of a key, and its form for the program -------------------------------------- */
@@ -273,20 +309,28 @@ NTSTATUS reg_put_key(int class, void *buffer, ULONG length, ULONG *used,
                      const struct reg_info *info, struct fvm_wstr name);
 
 /* --- key.c -------------------------------------------------------------------------------------------------- */
-/* The facts of a key, merged. name and class point to text, of 64 KiB. Under key->h->lock. */
-NTSTATUS reg_info_merged(struct reg_key *key, struct reg_info *info, fvm_wchar *text);
+/* The key's full name as the host forms it. Returns its length, 0 when it was deleted. */
+uint32_t reg_full_name(struct reg_key *key, fvm_wchar *dst);
+/* The facts of a key, merged, as far as this class of information needs them. name and class point
+ * to text, of 64 KiB. Under key->h->lock. */
+NTSTATUS reg_info_merged(struct reg_key *key, int class, struct reg_info *info, fvm_wchar *text);
 
+/* --- key_change.c ------------------------------------------------------------------------------------------- */
 /* Deletes the key with all below it. */
 NTSTATUS reg_delete_tree(struct reg_key *key);
 
 /* --- notify.c ---------------------------------------------------------------------------------------------- */
 void reg_watcher_free(struct reg_watcher *watcher);
 
-/* --- refused.c ---------------------------------------------------------------------------------------------- */
-/* Records that call was refused for a key: name, relative to root, or root itself when name
- * is empty; root may be NULL. name.ptr may point into the program's memory. Each key is
- * recorded once per process, and only so many of them. Never fails. */
-void registry_refused(const char *call, HANDLE root, struct fvm_wstr name, const char *why);
+/* --- security.c --------------------------------------------------------------------------------------------- */
+/* May the VM open the base's key with these rights, after what it has set itself? *access becomes
+ * what the host is to be asked for. */
+NTSTATUS reg_may_open(struct fvm_wstr base, ACCESS_MASK *access);
+
+/* --- services.c --------------------------------------------------------------------------------------------- */
+/* After a value was queried, with success, by a process that serves the VM: the VM's service
+ * manager does not get to see services that are the host's business. */
+void reg_services_filter(HANDLE handle, const UNICODE_STRING *given, int class, void *buffer);
 
 /* --- the hooks ------------------------------------------------------------------------------------------------ */
 NTSTATUS NTAPI reg_hook_create_key(HANDLE *, ACCESS_MASK, const OBJECT_ATTRIBUTES *, ULONG,
@@ -312,6 +356,8 @@ NTSTATUS NTAPI reg_hook_load_key_ex(const OBJECT_ATTRIBUTES *, OBJECT_ATTRIBUTES
                                     HANDLE, ACCESS_MASK, HANDLE *, IO_STATUS_BLOCK *);
 NTSTATUS NTAPI reg_hook_unload_key(OBJECT_ATTRIBUTES *);
 NTSTATUS NTAPI reg_hook_save_key(HANDLE, HANDLE);
+NTSTATUS NTAPI reg_hook_flush_key(HANDLE);
 NTSTATUS NTAPI reg_hook_set_security(HANDLE, SECURITY_INFORMATION, void *);
+NTSTATUS NTAPI reg_hook_query_security(HANDLE, SECURITY_INFORMATION, void *, ULONG, ULONG *);
 
 #endif

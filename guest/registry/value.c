@@ -103,8 +103,8 @@ static bool known_class(int class)
     return class >= VALUE_BASIC && class <= VALUE_PARTIAL;
 }
 
-NTSTATUS NTAPI reg_hook_query_value(HANDLE handle, const UNICODE_STRING *given, int class,
-                                    void *buffer, ULONG length, ULONG *used)
+static NTSTATUS query_value(HANDLE handle, const UNICODE_STRING *given, int class, void *buffer,
+                            ULONG length, ULONG *used)
 {
     struct reg_key key;
     struct name name;
@@ -141,6 +141,15 @@ NTSTATUS NTAPI reg_hook_query_value(HANDLE handle, const UNICODE_STRING *given, 
     return status;
 }
 
+NTSTATUS NTAPI reg_hook_query_value(HANDLE handle, const UNICODE_STRING *given, int class,
+                                    void *buffer, ULONG length, ULONG *used)
+{
+    NTSTATUS status = query_value(handle, given, class, buffer, length, used);
+
+    if (!status && guest_is_served) reg_services_filter(handle, given, class, buffer);
+    return status;
+}
+
 /* The value at an index of what the VM itself has. */
 static NTSTATUS enumerate_own(struct reg_key *key, uint32_t index, struct fvm_wstr base_name,
                               int class, void *buffer, ULONG length, ULONG *used)
@@ -163,7 +172,7 @@ static NTSTATUS enumerate_own(struct reg_key *key, uint32_t index, struct fvm_ws
 static bool is_expected(struct reg_key *key, uint32_t index, int class, const void *buffer,
                         ULONG length)
 {
-    struct fvm_wstr name = reg_list_base_name(key, true, index);
+    struct fvm_wstr name = reg_list_known_name(key, true, index);
     struct value_full_info info = {0};
     ULONG at = class == VALUE_BASIC ? offsetof(struct value_basic_info, name)
                                     : offsetof(struct value_full_info, name);

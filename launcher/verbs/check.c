@@ -15,6 +15,7 @@
 
 #include "compact.h"
 #include "fsutil.h"
+#include "registry.h"
 #include "runtime.h"
 #include "space.h"
 #include "sweep.h"
@@ -235,6 +236,22 @@ static int repair(const struct vm *vm, const struct log_scan *s, bool damaged, s
     return rc;
 }
 
+/* The private registry has a log of its own. */
+static int check_registry(const struct vm *vm, bool mend, struct report *report, struct err **err)
+{
+    struct registry reg;
+    struct err *why = NULL;
+    uint64_t lost;
+    if (!registry_open(vm, NULL, &reg, &why)) {
+        if (reg.torn) tell(report, false, "an unfinished record ends the registry log");
+        registry_close(&reg);
+        return 0;
+    }
+    tell(report, true, "%s", why->text);
+    err_free(&why);
+    return mend ? registry_repair(vm, &lost, err) : 0;
+}
+
 static int check_vm(struct vm *vm, bool mend, struct report *report, struct err **err)
 {
     int busy = vm_try_exclusive(vm, err);
@@ -260,6 +277,8 @@ static int check_vm(struct vm *vm, bool mend, struct report *report, struct err 
     }
     size_t problems = json_array_size(report->problems);
     if (!rc && mend) rc = repair(vm, &log, problems != 0, err);
+    if (!rc) rc = check_registry(vm, mend, report, err);
+    problems = json_array_size(report->problems);
     if (!rc && !report->json) {
         printf("%s: %s: %llu records, %zu private files, %zu private folders\n", vm->name,
                !problems ? "consistent"

@@ -47,6 +47,20 @@ static int copy_from(const struct vm *vm, const struct base *base, const char *f
     return rc;
 }
 
+/* The base of a VM that something is copied out of. When it is gone the VM's own files can be
+ * got all the same. */
+static int open_base(const struct vm *vm, bool out, struct base *base, struct err **err)
+{
+    struct stat st;
+    if (!base_open(vm->base, base, err)) return 0;
+    if (!out || !stat(vm->base, &st)) return -1;
+    err_free(err);
+    fprintf(stderr, "fvm: the base %s is not there: only what is VM %s's own is copied\n", vm->base,
+            vm->name);
+    *base = (struct base){.has_z = true};
+    return 0;
+}
+
 static int cp(int argc, char **argv, struct err **err)
 {
     static const struct option options[] = {{0}};
@@ -64,7 +78,8 @@ static int cp(int argc, char **argv, struct err **err)
         rc = err_usage(err, "neither %s nor %s is in a VM: write NAME:PATH", from, to);
     else if (from_name && to_name)
         rc = err_usage(err, "both %s and %s are in a VM: copy to this machine first", from, to);
-    else if (vm_open(from_name ? from_name : to_name, &vm, err) || base_open(vm.base, &base, err))
+    else if (vm_open(from_name ? from_name : to_name, &vm, err) ||
+             open_base(&vm, from_name != NULL, &base, err))
         rc = -1;
     else if (from_name)
         rc = copy_from(&vm, &base, from_path, to, err);
@@ -83,7 +98,7 @@ const struct verb verb_cp = {
     "Copy files and folders into a VM or out of it",
     "PATH is a Windows path (dev:C:\\data, in quotes for the shell's sake). Folders are copied\n"
     "with all that is in them; what is there already is replaced. Copying out shows what a\n"
-    "program in the VM would see, and works on running VMs; copying in needs a VM that nobody\n"
-    "runs.\n",
+    "program in the VM would see, and works on running VMs; if the base is gone, the VM's own\n"
+    "files can be copied out. Copying in needs a VM that nobody runs.\n",
     cp,
 };

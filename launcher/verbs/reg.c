@@ -38,6 +38,7 @@ static uint64_t now(void)
 struct change {
     const struct vm *vm;
     struct registry_view view;
+    uint64_t log_valid; /* bytes of the log before it */
     struct err **err;
 };
 
@@ -45,6 +46,14 @@ static int append(struct change *c, struct fvm_reg_record *rec)
 {
     rec->time = now();
     return registry_append(c->vm, &c->view.vm, rec, c->err);
+}
+
+/* Machine and User, and what would stand beside them. */
+static bool is_top(const struct wbuf *path)
+{
+    for (uint32_t i = 0; i < path->len; i++)
+        if (path->ptr[i] == '\\') return false;
+    return true;
 }
 
 /* Makes the key and those above it that are missing. */
@@ -59,10 +68,7 @@ static int make_key(struct change *c, struct fvm_wstr path, struct registry_key 
             struct fvm_reg_record rec = {.op = FVM_REG_OP_CREATE,
                                          .path = wbuf_str(&part.path),
                                          .type = fvm_reg_next_serial(c->view.vm.r)};
-            bool top = true;
-            for (uint32_t k = 0; k < part.path.len; k++)
-                top &= part.path.ptr[k] != '\\';
-            rc = top ? err_set(c->err, "nothing can be made there") : append(c, &rec);
+            rc = is_top(&part.path) ? err_set(c->err, "nothing can be made there") : append(c, &rec);
         }
         registry_key_free(&part);
         if (rc) return rc;
@@ -114,10 +120,7 @@ static int delete_it(struct change *c, struct fvm_wstr path, const struct fvm_ws
         rc = append(c, &rec);
     } else if (*found) {
         struct fvm_reg_record rec = {.op = FVM_REG_OP_DELETE, .path = wbuf_str(&key.path)};
-        bool top = !memchr(key.path.ptr, '\\', 0);
-        for (uint32_t i = 0; i < key.path.len; i++)
-            top &= key.path.ptr[i] != '\\';
-        rc = top ? err_set(c->err, "this key holds all others and cannot be deleted")
+        rc = is_top(&key.path) ? err_set(c->err, "this key holds all others and cannot be deleted")
                  : append(c, &rec);
     }
     registry_key_free(&key);
@@ -215,10 +218,19 @@ static int begin(struct request *q, const char *verb, struct change *c, struct e
     if (busy || runtime_quiesce(&q->vm, err)) return -1;
     if (!q->has_base) return err_set(err, "the base %s cannot be read", q->vm.base);
     if (registry_view_open(&q->vm, &q->base, &c->view, err)) return -1;
+    c->log_valid = c->view.vm.log_valid;
     if (!c->view.vm.torn) return 0;
     registry_view_close(&c->view);
     err_set(err, "the end of the VM's registry log is unfinished");
     return err_hint(err, "cut it off with: fvm reg %s repair", q->vm.name);
+}
+
+/* What fails half-way (no room for the log) leaves nothing behind. Returns rc. */
+static int finish(struct change *c, int rc)
+{
+    if (rc && c->view.vm.log_valid != c->log_valid) registry_cut(c->vm, c->log_valid, c->err);
+    registry_view_close(&c->view);
+    return rc;
 }
 
 static int do_set(struct request *q, struct err **err)
@@ -239,8 +251,7 @@ static int do_set(struct request *q, struct err **err)
         if (q->value) wbuf_add_utf8(&name, q->value);
         struct fvm_reg_value value = {
             .name = wbuf_str(&name), .type = type, .data = data, .size = size};
-        rc = set_value(&c, wbuf_str(&path), q->data ? &value : NULL);
-        registry_view_close(&c.view);
+        rc = finish(&c, set_value(&c, wbuf_str(&path), q->data ? &value : NULL));
     }
     wbuf_free(&path);
     wbuf_free(&name);
@@ -262,7 +273,7 @@ static int do_delete(struct request *q, struct err **err)
         if (!rc && !found)
             rc = err_set(err, "there is no such %s in VM %s", q->value ? "value" : "key",
                          q->vm.name);
-        registry_view_close(&c.view);
+        rc = finish(&c, rc);
     }
     wbuf_free(&path);
     wbuf_free(&name);
@@ -275,10 +286,7 @@ static int do_import(struct request *q, struct err **err)
     /* a file with errors changes nothing, in a running VM neither */
     if (registry_reg_read(q->args[0], check_only, NULL, err)) return -1;
     int rc = begin(q, "import", &c, err);
-    if (!rc) {
-        rc = registry_reg_read(q->args[0], import_entry, &c, err);
-        registry_view_close(&c.view);
-    }
+    if (!rc) rc = finish(&c, registry_reg_read(q->args[0], import_entry, &c, err));
     return rc < 0 ? -1 : EXIT_CODE_OK;
 }
 

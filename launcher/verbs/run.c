@@ -20,6 +20,7 @@
 
 struct request {
     bool remove;
+    bool title;           /* windows show the VM's name */
     const char *name;     /* of an existing VM */
     const char *new_name; /* of a VM to make */
     const char *base;     /* as given, or NULL */
@@ -54,6 +55,7 @@ static int parse(int argc, char **argv, struct request *r, struct err **err)
                                             {"base", required_argument, NULL, 'b'},
                                             {"env", required_argument, NULL, 'e'},
                                             {"workdir", required_argument, NULL, 'w'},
+                                            {"title", no_argument, NULL, 't'},
                                             {0}};
     int end = 1;
     while (end < argc && strcmp(argv[end], "--"))
@@ -64,6 +66,9 @@ static int parse(int argc, char **argv, struct request *r, struct err **err)
         switch (c) {
         case 'r':
             r->remove = true;
+            break;
+        case 't':
+            r->title = true;
             break;
         case 'n':
             r->new_name = optarg;
@@ -156,6 +161,7 @@ static int start(const struct request *r, const char *shared, struct err **err)
         argv[n++] = "--cwd";
         argv[n++] = (char *)(uintptr_t)r->cwd;
     }
+    if (r->title) argv[n++] = "--title";
     argv[n++] = "--";
     memcpy(argv + n, r->program, count * sizeof *argv);
 
@@ -234,6 +240,7 @@ const struct verb verb_run = {
     "  --base DIR           Wine prefix for the new VM (default: $FVM_BASE, else FVM's own)\n"
     "  -e, --env VAR=VALUE  set a variable for the program; may be given several times\n"
     "  -w, --workdir DIR    folder to start in: a Windows path in the VM, or a Linux one\n"
+    "  --title              the titles of the VM's windows begin with its name, until it stops\n"
     "\n"
     "The exit code is the program's. 125: fvm could not run it; 126: it is no program that\n"
     "can be run; 127: it was not found; 128 + n: ended by signal n.\n",

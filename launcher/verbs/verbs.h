@@ -14,7 +14,7 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_create, verb_ls, verb_inspect, verb_diff, verb_cp, verb_rm,
-    verb_check, verb_events, verb_reg;
+    verb_check, verb_events, verb_reg, verb_clip;
 
 /* The value of an option that getopt refused: makes the usage error for it. */
 int verb_bad_option(char **argv, int c, int optopt_char, struct err **err);

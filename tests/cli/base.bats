@@ -42,3 +42,20 @@ EOF
     fvm run --rm -- true
     [ ! -e "$FVM_HOME/base.new-abcdef" ] && [ -e "$FVM_HOME/base" ]
 }
+
+@test "a base that is gone: said, nothing runs, the VM's own files come out" {
+    fvm create dev
+    mkdir "$tmp/data" && echo own >"$tmp/data/f"
+    fvm cp "$tmp/data" 'dev:C:\windows\data'
+    mv "$FVM_BASE" "$tmp/elsewhere"
+    fails 125 "base $FVM_BASE does not exist" fvm run dev -- true
+    fails 1 "does not exist" fvm cp "$tmp/data/f" 'dev:C:\g'
+    [ "$(fvm diff dev)" = 'A C:\windows\data
+A C:\windows\data\f' ]
+    fails 0 "only what is VM dev's own is copied" fvm cp 'dev:C:\windows' "$tmp/out"
+    [ "$(cd "$tmp/out" && find . -type f)" = ./data/f ]
+    [ "$(cat "$tmp/out/data/f")" = own ]
+    fails 1 "there is no C:\windows\win.ini" fvm cp 'dev:C:\windows\win.ini' "$tmp"
+    mv "$tmp/elsewhere" "$FVM_BASE"
+    fvm run dev -- true
+}

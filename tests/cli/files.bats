@@ -32,10 +32,31 @@ two" ]
     fvm cp 'dev:C:\windows' "$tmp"
     [ "$(cat "$tmp/windows/new.txt")" = new ]
     [ -e "$tmp/windows/win.ini" ] && [ -e "$tmp/windows/system32/cmd.exe" ]
-    log_record "$log" 2 $HIDDEN 0 'C:\windows\win.ini'
+    log_record "$log" 4 $HIDDEN 0 'C:\windows\win.ini'
     fvm cp 'dev:C:\windows' "$tmp/second"
     [ ! -e "$tmp/second/win.ini" ] && [ -e "$tmp/second/new.txt" ]
     fails 1 "there is no" fvm cp 'dev:C:\windows\win.ini' "$tmp"
+}
+
+@test "cp: folders of the base in which something comes are marked, as they are spelled there" {
+    setup_vm
+    mkdir -p "$FVM_BASE/drive_c/Some Folder/Inner"
+    touch -d 2020-02-02 "$FVM_BASE/drive_c/Some Folder/Inner"
+    echo 1 >"$tmp/f"
+    fvm cp "$tmp/f" 'dev:c:/SOME folder/inner/F'
+    [ "$(fvm diff dev)" = 'A C:\Some Folder\Inner\F' ]
+    [ "$(find "$fs" -type f)" = "$fs/C/Some Folder/Inner/F" ]
+    [ "$(fvm check dev)" = "dev: consistent: 4 records, 1 private files, 0 private folders" ]
+}
+
+@test "Wine: what was copied in is listed" {
+    need_wine
+    setup_vm
+    echo 1 >"$tmp/f"
+    fvm cp "$tmp/f" 'dev:C:\fvm-cli-one'
+    fvm cp "$tmp/f" 'dev:C:\windows\fvm-cli-two'
+    fvm run dev -- cmd /c 'dir /b C:\' | grep -q fvm-cli-one
+    fvm run dev -- cmd /c 'dir /b C:\windows\fvm*' | grep -q fvm-cli-two
 }
 
 @test "cp: the same place by other names is one copy" {
@@ -116,14 +137,14 @@ D C:\new\a' ]
     setup_vm
     fvm cp "$FVM" dev:C:/x.exe
     run fvm check dev
-    [ "$status" = 0 ] && [[ $output == *"dev: consistent: 1 records, 1 private files"* ]]
+    [ "$status" = 0 ] && [[ $output == *"dev: consistent: 2 records, 1 private files"* ]]
     printf 'torn' >>"$log"
     : >"$(vm_dir dev)/tmp/half"
     run fvm check dev
     [ "$status" = 0 ] && [[ $output == *"unfinished record"* && $output == *"unfinished copies"* ]]
     # the next start mends it
     fvm run dev -- true
-    [ "$(fvm check dev)" = "dev: consistent: 1 records, 1 private files, 0 private folders" ]
+    [ "$(fvm check dev)" = "dev: consistent: 2 records, 1 private files, 0 private folders" ]
     [[ $(fvm events dev) == *"unfinished record"* ]]
 }
 
@@ -210,7 +231,7 @@ A C:\f4' ]
     setup_vm
     echo 1 >"$tmp/f"
     fvm cp "$tmp/f" 'dev:C:\f'
-    log_record "$log" 2 $RENAME 0 'C:\f' 'C:\windows\g'
+    log_record "$log" 3 $RENAME 0 'C:\f' 'C:\windows\g'
     [[ $(fvm check dev) == *"rename has still to be finished"* ]]
     fvm run dev -- true
     [ "$(cat "$fs/C/windows/g")" = 1 ]
@@ -222,8 +243,8 @@ A C:\f4' ]
     setup_vm
     echo 1 >"$tmp/f"
     fvm cp "$tmp/f" 'dev:C:\f'
-    log_record "$log" 2 $RENAME 0 'C:\f' 'C:\F'
-    log_record "$log" 3 $HIDDEN 0 'C:\windows\win.ini'
+    log_record "$log" 3 $RENAME 0 'C:\f' 'C:\F'
+    log_record "$log" 4 $HIDDEN 0 'C:\windows\win.ini'
     mkdir -p "$fs/C/windows" "$fs/C/half/made"
     echo lost >"$fs/C/windows/orphan"
     : >"$(vm_dir dev)/in-use"
@@ -239,7 +260,7 @@ A C:\f4' ]
     setup_vm
     echo old >"$tmp/f"
     fvm cp "$tmp/f" 'dev:C:\f'
-    log_record "$log" 2 $RENAME 0 'C:\f' 'C:\g'
+    log_record "$log" 3 $RENAME 0 'C:\f' 'C:\g'
     mv "$fs/C/f" "$fs/C/g"
     sleep 0.05
     echo half >"$fs/C/f"

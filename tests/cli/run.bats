@@ -50,6 +50,11 @@ y" ]
     [ "$(fvm ls -q | wc -l)" = 2 ]
 }
 
+@test "a VM's folder is closed to others, whatever the umask" {
+    (umask 000 && fvm create dev && fvm run --name new -- true)
+    [ "$(stat -c %a "$(vm_dir dev)" "$(vm_dir new)" | tr '\n' ' ')" = "700 700 " ]
+}
+
 @test "nothing is left of a run: run-time folder, mark, lock" {
     fvm create dev
     fvm run dev -- sh -c 'test -s "$FVM_TEST_SHARED" && dirname "$FVM_TEST_SHARED" >'"$tmp/where"
@@ -159,15 +164,35 @@ holding() {
 
 @test "Wine: programs that cannot run" {
     need_wine
-    fails 127 "nosuchprogram" fvm run --rm -- nosuchprogram
-    fails 127 "" fvm run --rm -- 'C:\no\such.exe'
+    fails 127 "there is no program nosuchprogram in the VM" fvm run --rm -- nosuchprogram
+    fails 127 "there is no program C:\no\such.exe in the VM" fvm run --rm -- 'C:\no\such.exe'
+    fails 126 "C:\windows: it is a folder" fvm run --rm -- 'C:\windows'
+    fails 126 "it is a folder" fvm run --rm -- "$tmp"
     echo 'no program' >"$tmp/text.exe"
-    fails 126 "" fvm run --rm -- "$tmp/text.exe"
-    fails 126 "" fvm run --rm -- /bin/true
+    fails 126 "it is not a Windows program" fvm run --rm -- "$tmp/text.exe"
+    : >"$tmp/empty.exe"
+    fails 126 "is empty" fvm run --rm -- "$tmp/empty.exe"
+    fails 126 "it is a Linux program" fvm run --rm -- /bin/true
+    # a real program, cut off in its first header, before and in the second, and behind
+    for size in 40 100 140 3000; do
+        head -c $size "$real_base/drive_c/windows/system32/cmd.exe" >"$tmp/cut.exe"
+        fails 126 "not copied or downloaded whole" fvm run --rm -- "$tmp/cut.exe"
+    done
+    # a DOS program: its relocations lie where newer programs have more headers
+    printf 'MZ%22s\x1c%39s' '' '' | tr ' ' '\0' >"$tmp/dos.exe"
+    head -c 4096 /dev/zero >>"$tmp/dos.exe"
+    fails 126 "16-bit or DOS" fvm run --rm -- "$tmp/dos.exe"
     # a 32-bit PE header: i386
     printf 'MZ%58s\x80\0\0\0%64sPE\0\0\x4c\x01' '' '' | tr ' ' '\0' >"$tmp/p32.exe"
     head -c 4096 /dev/zero >>"$tmp/p32.exe"
-    fails 126 "" fvm run --rm -- "$tmp/p32.exe"
+    fails 126 "32-bit program" fvm run --rm -- "$tmp/p32.exe"
+}
+
+@test "Wine: a program with windows, and no display" {
+    need_wine
+    DISPLAY='' fails 1 "DISPLAY is not set" fvm run --rm -- notepad
+    DISPLAY=:9876 fails 1 "names, :9876, is not there" fvm run --rm -- notepad
+    ! DISPLAY='' fvm run --rm -- cmd /c 'exit 1' 2>&1 | grep -q display
 }
 
 @test "Wine: what a program changes is in the VM only" {

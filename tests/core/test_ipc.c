@@ -62,6 +62,10 @@ static void objects(void **state)
     check("\\Sessions\\BNOLINKS\\1\\x", false, FVM_IPC_OBJECT, TREE "\\Local\\x");
     check("\\Sessions\\BNOLINKS\\0\\x", false, FVM_IPC_OBJECT, TREE "\\Global\\x");
     check("\\Sessions\\BNOLINKS\\1", false, FVM_IPC_OBJECT, TREE "\\Links\\1");
+    check("\\Sessions\\1\\Windows\\WindowStations\\WinSta0", false, FVM_IPC_OBJECT,
+          TREE "\\Stations\\WinSta0");
+    check("\\sessions\\1\\windows\\windowstations", true, FVM_IPC_OBJECT, TREE "\\Stations");
+    check("\\Sessions\\1\\Windows", false, FVM_IPC_OUTSIDE, TREE "\\Root\\Sessions\\1\\Windows");
     check("\\Sessions\\BNOLINKS", false, FVM_IPC_OBJECT, TREE "\\Links");
     check("\\??\\GLOBALROOT\\BaseNamedObjects\\x", false, FVM_IPC_OBJECT, TREE "\\Global\\x");
     check("\\DosDevices\\GLOBALROOT\\??\\Global\\Global\\GLOBALROOT\\BaseNamedObjects\\x", false,

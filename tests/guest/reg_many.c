@@ -2,7 +2,7 @@
  *
  *   reg_many DIR [SECONDS [WORKERS]]    all of it, on a key of its own
  *   reg_many DIR count NAME             counts in the value NAME and prints each number when it
- *                                       is written, until it is killed
+ *                                       is written, until it is killed or writing fails
  *   reg_many DIR show NAME              prints that value */
 #include "test.h"
 
@@ -90,7 +90,11 @@ static int count(const char *name)
 
     swprintf(wide, 64, L"%hs", name);
     for (DWORD n = 1;; n++) {
-        if (RegSetValueExW(root, wide, 0, REG_DWORD, (BYTE *)&n, sizeof n)) return 1;
+        LONG rc = RegSetValueExW(root, wide, 0, REG_DWORD, (BYTE *)&n, sizeof n);
+        if (rc) {
+            printf("error %ld\n", rc);
+            return 1;
+        }
         printf("%lu\n", n);
         fflush(stdout);
     }

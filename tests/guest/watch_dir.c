@@ -1,15 +1,29 @@
-/* watch_dir DIRECTORY [subtree]: prints what happens in the directory until a file "end"
- * appears. For tests/run-watch-tests.sh. */
+/* watch_dir DIRECTORY [subtree [LISTED...]]: prints what happens in the directory until a file
+ * "end" appears. The listed directories are read once after the watch has begun, which is how
+ * the host comes to watch them as parts of a subtree. For tests/run-watch-tests.sh. */
 #include <stdio.h>
 #include <windows.h>
+
+static void list(const char *directory)
+{
+    char mask[MAX_PATH];
+    WIN32_FIND_DATAA data;
+
+    snprintf(mask, sizeof mask, "%s\\*", directory);
+    HANDLE find = FindFirstFileA(mask, &data);
+    if (find == INVALID_HANDLE_VALUE)
+        printf("cannot list %s\n", directory);
+    else
+        FindClose(find);
+}
 
 int main(int argc, char **argv)
 {
     static const char *const actions[] = {"?", "added", "removed", "modified", "old", "new"};
     static DWORD buffer[4096];
-    HANDLE directory = CreateFileA(argc > 1 ? argv[1] : ".", FILE_LIST_DIRECTORY, 7, NULL,
-                                   OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OVERLAPPED,
-                                   NULL);
+    HANDLE directory =
+        CreateFileA(argc > 1 ? argv[1] : ".", FILE_LIST_DIRECTORY, 7, NULL, OPEN_EXISTING,
+                    FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OVERLAPPED, NULL);
     OVERLAPPED overlapped = {.hEvent = CreateEventA(NULL, TRUE, FALSE, NULL)};
     BOOL first = TRUE;
 
@@ -23,6 +37,8 @@ int main(int argc, char **argv)
             return 1;
         }
         if (first) {
+            for (int i = 3; i < argc; i++)
+                list(argv[i]);
             printf("ready\n");
             fflush(stdout);
             first = FALSE;

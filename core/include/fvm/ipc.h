@@ -5,6 +5,7 @@
  *   \BaseNamedObjects\FVM-<id>\Global   stands for \BaseNamedObjects
  *   \BaseNamedObjects\FVM-<id>\Local    stands for \Sessions\1\BaseNamedObjects
  *   \BaseNamedObjects\FVM-<id>\Links    stands for \Sessions\BNOLINKS
+ *   \BaseNamedObjects\FVM-<id>\Stations stands for \Sessions\1\Windows\WindowStations
  *   \BaseNamedObjects\FVM-<id>\Root     takes what the VM creates anywhere else
  *   \BaseNamedObjects\FVM-<id>\Members  the job of all processes of the VM
  *

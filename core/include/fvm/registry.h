@@ -98,6 +98,11 @@ int fvm_reg_lookup(const struct fvm_reg *r, struct fvm_wstr path, bool open_link
 /* What the VM sees of the base's key at base, a path without links and in a store without
  * origins: IS_BASE, and *node says what differs (0: nothing), or NO_PATH: it is hidden. */
 enum fvm_reg_verdict fvm_reg_walk(const struct fvm_reg *r, struct fvm_wstr base, uint32_t *node);
+/* The short way of a look-up, for nearly all of them: below the key of the base at path base,
+ * whose node is node (0: none), the key at rest is one of the base, at that place, and no link is
+ * on the way. *leaf is its node, or 0. False tells nothing. */
+bool fvm_reg_is_plain(const struct fvm_reg *r, uint32_t node, struct fvm_wstr base,
+                      struct fvm_wstr rest, uint32_t *leaf);
 /* The base's links are known from its files, which may be older than what the host has in
  * memory: before the first one is relied on, it is to be checked. */
 struct fvm_wstr fvm_reg_link_path(const struct fvm_reg *r, uint32_t link);
@@ -156,6 +161,9 @@ int fvm_reg_compare(struct fvm_wstr a, struct fvm_wstr b);
 /* Applies a record: the only way to change the store. Returns 0 or a negative error; what an
  * error leaves is consistent. */
 int fvm_reg_apply(struct fvm_reg *r, const struct fvm_reg_record *record);
+/* Is it one of the keys that the host makes volatile at each start (with those below it)? What a
+ * VM changes in them ends with its run. */
+bool fvm_reg_is_temporary(const struct fvm_reg *r, uint32_t node);
 /* Removes all keys that end with the VM's run. Returns how many there were. */
 uint32_t fvm_reg_drop_volatile(struct fvm_reg *r);
 
@@ -192,6 +200,7 @@ struct fvm_reg_state {
     volatile uint32_t monitors;   /* running ones */
     volatile uint32_t watch_count; /* watches in use, about */
     volatile uint32_t shadowed; /* the key of shadows was made */
+    volatile uint32_t secured;  /* the security of a key of the base was set */
     fvm_wchar shadow[64];       /* name of the key that holds the VM's volatile shadows */
     uint32_t shadow_len;
     struct fvm_reg_watch watches[FVM_REG_WATCHES];

@@ -9,7 +9,8 @@
 #include "fvm/types.h"
 
 #define FVM_SHARED_MAGIC   0x304d5646U /* "FVM0" */
-#define FVM_SHARED_VERSION 2U
+/* With the size of struct fvm_shared in it: parts of different builds do not run together. */
+#define FVM_SHARED_VERSION (2U + ((uint32_t)sizeof(struct fvm_shared) << 8))
 /* The file is sparse: only what is used takes memory. Mapping it costs each process a little
  * time and memory by its size, so that follows the log: at least the least size, and
  * FVM_SHARED_PER_LOG bytes for each byte of the log beyond the first MiB. */
@@ -48,6 +49,21 @@ struct fvm_shared_path {
     fvm_wchar text[FVM_NT_PATH_MAX];
 };
 
+/* Processes that serve the whole VM, not one run of it: its service manager, its desktop, and what
+ * those start. They map the block's first page a second time, at this address, below the block
+ * itself: by that the launcher knows them. */
+#define FVM_SERVED_MARK ((uint64_t)0x2f0fffff0000)
+#define FVM_SERVICES    4U /* room for as many kinds of them */
+
+/* One kind (guest/process/serve.c, monitor/serve.c). */
+struct fvm_served {
+    volatile uint32_t asked;    /* requests ever made */
+    volatile uint32_t answered; /* the last one that the monitor has answered */
+    volatile uint32_t up;       /* was there when that was answered */
+    volatile uint32_t pid;      /* of the process, once it was started; 0: none */
+    volatile uint64_t born;     /* its time of creation, since ids are given out again */
+};
+
 struct fvm_shared {
     uint32_t magic, version;
     uint64_t size, index_offset, index_size, opens_offset;
@@ -71,9 +87,10 @@ struct fvm_shared {
     struct fvm_shared_path workspace_canon;
     struct fvm_shared_path events; /* the event log, "\??\unix\..." */
 
-    /* Writer's lock: thread id of the owner, 0 when free (see guest/file/lock.c). */
-    volatile uint32_t lock_owner;
-    volatile uint32_t lock_owner_pid;
+    /* Writer's lock: who holds it, 0 when free. One word, so that who waits never takes half of
+     * one owner and half of the next for a process that has died (guest/file/change.c). */
+    volatile uint64_t lock_owner;
+#define FVM_LOCK_OWNER(pid, tid) ((uint64_t)(pid) << 32 | (uint32_t)(tid))
     volatile uint64_t log_tail; /* bytes of the log that are valid */
     volatile uint64_t log_seq;  /* sequence number of the last record */
     volatile uint32_t tmp_seq;  /* makes names in tmp unique */
@@ -101,6 +118,15 @@ struct fvm_shared {
     /* Objects that the VM made outside of \BaseNamedObjects, ever. */
     volatile uint32_t ipc_outside;
     volatile uint32_t process_count; /* processes that the guest was put into, ever */
+    /* The screen saver's time in seconds plus one, as the VM has set it; 0: not set. */
+    volatile uint32_t screen_saver;
+    /* A program ends the VM's session: no service is started for those that are left. */
+    volatile uint32_t session_ends;
+    volatile uint32_t show_name; /* titles of windows carry the VM's name (fvm run --title) */
+    struct fvm_served served[FVM_SERVICES];
+    /* Bytes of the register of watched directories that fvm has read (launcher/watch.c): what
+     * the host changes in those is told of. All bits set: nobody reads it. */
+    volatile uint64_t watches_read;
 };
 
 #endif
