@@ -224,6 +224,7 @@ bool guest_hooks_prepare(const uint8_t *ntdll, const uint8_t *win32u, struct gue
 {
     const struct guest_hook *const tables[] = {
         guest_raw_hooks,          guest_file_hooks,     guest_device_hooks,
+        guest_machine_hooks,
         guest_process_hooks,      guest_registry_hooks, guest_object_hooks,
         guest_process_list_hooks, guest_serve_hooks,    guest_window_server_hooks,
         guest_session_hooks,      guest_atom_hooks};

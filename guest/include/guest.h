@@ -62,6 +62,7 @@ struct guest_hook {
 };
 extern const struct guest_hook guest_file_hooks[];     /* file/ */
 extern const struct guest_hook guest_device_hooks[];   /* device/ */
+extern const struct guest_hook guest_machine_hooks[];
 extern const struct guest_hook guest_process_hooks[];  /* process/ */
 extern const struct guest_hook guest_registry_hooks[]; /* registry/ */
 extern const struct guest_hook guest_object_hooks[];   /* object/, pipe/ */

@@ -78,6 +78,40 @@ static void put(const char *path, const char *text)
     fclose(f);
 }
 
+/* Calls that act on the machine; only ever run in a VM. */
+static void machine(void)
+{
+    typedef NTSTATUS(NTAPI * set_time_fn)(const LARGE_INTEGER *, LARGE_INTEGER *);
+    typedef NTSTATUS(NTAPI * driver_fn)(const UNICODE_STRING *);
+    typedef NTSTATUS(NTAPI * power_fn)(ULONG, ULONG, ULONG, BOOLEAN);
+    typedef NTSTATUS(NTAPI * debug_fn)(ULONG, void *, ULONG, void *, ULONG, ULONG *);
+    HMODULE ntdll = GetModuleHandleA("ntdll.dll");
+#define CALL(type, name) ((type)(void *)GetProcAddress(ntdll, name))
+    WCHAR text[] = L"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\none";
+    UNICODE_STRING driver = {sizeof text - sizeof *text, sizeof text, text};
+    LARGE_INTEGER long_ago = {.QuadPart = 125911584000000000}; /* the year 2000 */
+    FILETIME before, after;
+
+    t_part("the machine");
+    GetSystemTimeAsFileTime(&before);
+    NTSTATUS status = CALL(set_time_fn, "NtSetSystemTime")(&long_ago, NULL);
+    t_ok(status == (NTSTATUS)0xc0000061, "the clock is not set (%s)", t_status(status));
+    GetSystemTimeAsFileTime(&after);
+    t_ok(after.dwHighDateTime - before.dwHighDateTime < 2, "it goes on");
+    status = CALL(driver_fn, "NtLoadDriver")(&driver);
+    t_ok(status < 0, "no driver is loaded (%s)", t_status(status));
+    status = CALL(driver_fn, "NtUnloadDriver")(&driver);
+    t_ok(status < 0, "nor unloaded (%s)", t_status(status));
+    status = CALL(driver_fn, "NtLoadDriver")((UNICODE_STRING *)16);
+    t_ok(status < 0, "a bad pointer is no fault of the guest (%s)", t_status(status));
+    status = CALL(power_fn, "NtInitiatePowerAction")(2, 4, 0, FALSE);
+    t_ok(status < 0, "the machine does not sleep (%s)", t_status(status));
+    status = CALL(debug_fn, "NtSystemDebugControl")(0, NULL, 0, NULL, 0, NULL);
+    t_ok(status < 0, "nor is it debugged (%s)", t_status(status));
+    status = CALL(power_fn, "NtShutdownSystem")(0, 0, 0, FALSE);
+    t_ok(TRUE, "the machine goes on (%s)", t_status(status));
+}
+
 int main(int argc, char **argv)
 {
     spawn_fn spawn =
@@ -124,5 +158,6 @@ int main(int argc, char **argv)
     t_ok(system(line) != 0, "start /unix fails");
 
     t_ok(GetFileAttributesA(below("escaped")) == INVALID_FILE_ATTRIBUTES, "nothing ran");
+    machine();
     return t_end();
 }

@@ -645,7 +645,10 @@ static int end_session(const char *how, bool stay)
                                             : EWX_FORCE;
     DWORD wait = stay ? 4000 : 20000;
 
-    if (!ExitWindowsEx(flags, 0)) return 1;
+    if (!ExitWindowsEx(flags, 0)) {
+        printf("ExitWindowsEx: error %lu\n", GetLastError());
+        return 1;
+    }
     WaitForSingleObject(GetCurrentProcess(), wait); /* for being ended */
     puts("still there");
     return 4;
