@@ -229,7 +229,8 @@ bool guest_hooks_prepare(const uint8_t *ntdll, const uint8_t *win32u, struct gue
         guest_process_list_hooks, guest_serve_hooks,    guest_window_server_hooks,
         guest_session_hooks,      guest_atom_hooks};
     const struct guest_hook *const win32u_tables[] = {guest_settings_hooks, guest_window_hooks,
-                                                      guest_atom_name_hooks, guest_hook_hooks};
+                                                      guest_atom_name_hooks, guest_hook_hooks,
+                                                      guest_property_hooks};
 
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         if (!prepare_table(ntdll, 0, GUEST_WIN32U_FIRST, tables[i], error)) return false;

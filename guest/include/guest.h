@@ -165,6 +165,7 @@ void guest_window_ending(NTSTATUS exit);
 extern const struct guest_hook guest_session_hooks[];
 /* window/atom.c: calls of ntdll, and of win32u */
 extern const struct guest_hook guest_atom_hooks[], guest_atom_name_hooks[];
+extern const struct guest_hook guest_property_hooks[];
 extern const struct guest_hook guest_hook_hooks[]; /* window/hook.c: calls of win32u */
 /* process/list.c: the host's calls, for all processes and threads whatever they belong to. */
 NTSTATUS guest_open_process(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attr,

@@ -3,7 +3,8 @@
  *
  * What a VM's programs call an atom gets the VM's mark in front of it, and loses it in answers, so
  * each VM has its own atom of a name. Names of window classes and properties go to the same table
- * by another way, without a mark; by number they can be asked for, as EnumProps does. */
+ * by another way, without a mark; by number they can be asked for, as EnumProps does. Properties
+ * see to it that a name and the atom of the name are one (property.c). */
 #include "window.h"
 #include "guest_boot.h"
 
@@ -79,9 +80,44 @@ static NTSTATUS by_name(atom_by_name_fn real, const fvm_wchar *name, ULONG bytes
     return real(marked, (MARK + len) * (ULONG)sizeof(*name), atom);
 }
 
+/* The bit of a name. Names are compared without regard to case, so what may differ in it counts
+ * alike here. */
+static volatile uint32_t *bit_of(const fvm_wchar *name, uint32_t len, uint32_t *bit)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (uint32_t i = 0; i < len; i++) {
+        fvm_wchar c = name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i];
+        hash = (hash ^ (c < 128 ? c : 128u)) * 16777619u;
+    }
+    *bit = 1u << hash % 32;
+    return &guest_shared->atom_names[hash / 32 % 256];
+}
+
 static NTSTATUS NTAPI hook_add(const fvm_wchar *name, ULONG bytes, uint16_t *atom)
 {
+    fvm_wchar copy[MARKED_MOST];
+    uint32_t len = bytes / (uint32_t)sizeof(*name), bit;
+
+    if ((uintptr_t)name >> 16 && len <= MARKED_MOST &&
+        guest_read(copy, name, len * sizeof(*name))) {
+        volatile uint32_t *word = bit_of(copy, len, &bit);
+        __atomic_or_fetch(word, bit, __ATOMIC_SEQ_CST);
+    }
     return by_name(real_add, name, bytes, atom);
+}
+
+bool window_atom_of(const fvm_wchar *name, uint32_t len, uint16_t *atom)
+{
+    fvm_wchar marked[NAME_MOST];
+    uint32_t bit;
+
+    if (!len || len > MARKED_MOST || guest_attached || is_number(name, len) ||
+        !(*bit_of(name, len, &bit) & bit))
+        return false;
+    write_mark(marked);
+    memcpy(marked + MARK, name, len * sizeof(*name));
+    return real_find(marked, (MARK + len) * (ULONG)sizeof(*name), atom) >= 0;
 }
 
 static NTSTATUS NTAPI hook_find(const fvm_wchar *name, ULONG bytes, uint16_t *atom)

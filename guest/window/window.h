@@ -84,4 +84,7 @@ static inline uint32_t window_thread_top(void)
     return top;
 }
 
+/* atom.c: the VM's global atom of this name; false when there is none. */
+bool window_atom_of(const fvm_wchar *name, uint32_t len, uint16_t *atom);
+
 #endif

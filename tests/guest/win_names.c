@@ -1,5 +1,5 @@
 /* Window stations and desktops: what they are called, which ones there are, where processes and
- * threads stand. Run without arguments behind the directory; "child" is its own child. */
+ * threads stand. Properties of windows: a string and the global atom of it are one name. Run without arguments behind the directory; "child" is its own child. */
 #include "test.h"
 
 static const char *name_of(HANDLE h)
@@ -157,6 +157,45 @@ static void own_desktop(void)
     if (d) CloseDesktop(d);
 }
 
+static BOOL CALLBACK say_property(HWND window, const WCHAR *name, HANDLE value)
+{
+    (void)window;
+    t_say("property %s: %d", IS_INTRESOURCE(name) ? "with a number" : t_text(name, -1),
+          (int)(ULONG_PTR)value);
+    return TRUE;
+}
+
+static void properties(void)
+{
+    static const WCHAR late[] = L"fvm-test-late", early[] = L"FVM-Test-Early", plain[] = L"fvm-p";
+    HWND w = CreateWindowW(L"STATIC", NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
+    ATOM atom = GlobalAddAtomW(early);
+#define BY_ATOM(a) ((const WCHAR *)(ULONG_PTR)(a))
+#define SAY(x) t_say("%s: %d", #x, (int)(ULONG_PTR)(x))
+
+    t_part("properties");
+    SAY(SetPropW(w, BY_ATOM(atom), (HANDLE)11));
+    SAY(GetPropW(w, L"fvm-test-early"));
+    SAY(SetPropW(w, L"fvm-test-EARLY", (HANDLE)12));
+    SAY(GetPropW(w, BY_ATOM(atom)));
+    SAY(SetPropW(w, plain, (HANDLE)13));
+    SAY(SetPropW(w, late, (HANDLE)14));
+    ATOM second = GlobalAddAtomW(late);
+    SAY(GetPropW(w, late));
+    SAY(GetPropW(w, plain));
+    SAY(EnumPropsW(w, say_property));
+    SAY(RemovePropW(w, early));
+    SAY(GetPropW(w, BY_ATOM(atom)));
+    SAY(RemovePropW(w, late));
+    SAY(GetPropW(w, late));
+    SAY(RemovePropW(w, plain));
+    SAY(RemovePropW(w, plain));
+    SAY(GetPropW(w, (const WCHAR *)1));
+    GlobalDeleteAtom(second);
+    GlobalDeleteAtom(atom);
+    DestroyWindow(w);
+}
+
 static void run_child(const WCHAR *desktop)
 {
     STARTUPINFOW info = {.cb = sizeof info, .lpDesktop = (WCHAR *)(uintptr_t)desktop};
@@ -192,6 +231,7 @@ int main(int argc, char **argv)
     open_stations();
     own_station();
     own_desktop();
+    properties();
     t_part("children");
     run_child(NULL);
     run_child(L"");

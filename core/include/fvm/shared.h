@@ -117,6 +117,9 @@ struct fvm_shared {
     volatile uint32_t ipc_strict;
     /* Objects that the VM made outside of \BaseNamedObjects, ever. */
     volatile uint32_t ipc_outside;
+    /* Names of which the VM's programs have made global atoms, ever, by a hash of the name: where
+     * no bit is set there is none (guest/window/atom.c). */
+    volatile uint32_t atom_names[256];
     volatile uint32_t process_count; /* processes that the guest was put into, ever */
     /* The screen saver's time in seconds plus one, as the VM has set it; 0: not set. */
     volatile uint32_t screen_saver;
