@@ -198,10 +198,16 @@ static NTSTATUS create(struct creation *c, HANDLE *process_out, HANDLE *thread_o
     bool in_job = guest_in_job(nt_process_id());
     ULONG flags = in_job ? process_flags : process_flags & ~(ULONG)NT_PROCESS_CREATE_BREAKAWAY;
 
-    status =
-        real_NtCreateUserProcess(&process, &thread, process_all, thread_all, process_attr,
-                                 thread_attr, flags, thread_flags | NT_THREAD_CREATE_SUSPENDED,
-                                 params, info, (struct nt_ps_attribute_list *)&c->total_length);
+    /* Now and then a new process of the host's dies before it has begun, and the host has this
+     * status for it (natively 2 of 15,000, with six programs at once that start others). Nothing
+     * of the program has run: it can be made again. */
+    int tries = 3;
+    do {
+        status = real_NtCreateUserProcess(
+            &process, &thread, process_all, thread_all, process_attr, thread_attr, flags,
+            thread_flags | NT_THREAD_CREATE_SUSPENDED, params, info,
+            (struct nt_ps_attribute_list *)&c->total_length);
+    } while (status == NT_INTERNAL_ERROR && --tries);
     if (status < 0) return status;
     if (!process || !thread) /* not a process of the host's: see check_image */
         return NT_INVALID_IMAGE_NOT_MZ;

@@ -8,7 +8,7 @@
 set -u
 
 # InnoDB does not run soundly on Wine itself. With innodb-use-native-aio=0, too, it uses Windows'
-# asynchronous I/O: the host completes a write, and sets its event, before WriteFile returns;
+# asynchronous I/O. Probably this: the host completes a write, sets its event, and returns later;
 # another thread of InnoDB frees the slot at the event, and WriteFile then writes its result into a
 # slot that has a new owner. Measured with --initialize-insecure, three at once on two processors:
 # 6 of 95 native runs and 8 of 77 runs in VMs ended so, a server alone about 1 of 40 on both.
