@@ -29,7 +29,8 @@ static void fail(const char *what, unsigned long error)
     exit(1);
 }
 
-/* --- the object, and the one that gives it out: both live as long as the process ---------------- */
+/* --- the object, and the one that gives it out: both live as long as the process ----------------
+ */
 
 static ULONG STDMETHODCALLTYPE reference(IPersist *p)
 {
@@ -82,7 +83,8 @@ static HRESULT STDMETHODCALLTYPE lock(IClassFactory *f, BOOL on)
     return S_OK;
 }
 
-static IClassFactoryVtbl calls = {factory_query, factory_reference, factory_reference, create, lock};
+static IClassFactoryVtbl calls = {factory_query, factory_reference, factory_reference, create,
+                                  lock};
 static IClassFactory factory = {&calls};
 
 static LRESULT CALLBACK procedure(HWND w, UINT message, WPARAM wparam, LPARAM lparam)
@@ -117,7 +119,8 @@ static int serve(void)
     return 0;
 }
 
-/* --- the client -------------------------------------------------------------------------------- */
+/* --- the client --------------------------------------------------------------------------------
+ */
 
 static void send_message(void)
 {

@@ -26,8 +26,10 @@ static int check_architecture(const char *dir, struct err **err)
         free(drives);
         if (!young) return err_set(err, "%s is no Wine prefix: it has no system.reg", dir);
         err_set(err, "%s is no complete Wine prefix: it has no system.reg yet", dir);
-        return err_hint(err, "Wine writes it when the first programs have ended: "
-                             "WINEPREFIX='%s' wineserver -w", dir);
+        return err_hint(err,
+                        "Wine writes it when the first programs have ended: "
+                        "WINEPREFIX='%s' wineserver -w",
+                        dir);
     }
     char line[256];
     bool wine = false, win32 = false;

@@ -9,9 +9,9 @@
 NTSYSAPI NTSTATUS NTAPI NtDelayExecution(BOOLEAN, const LARGE_INTEGER *);
 NTSYSAPI NTSTATUS NTAPI NtSetInformationObject(HANDLE, ULONG, void *, ULONG);
 
-#define SPINS         200      /* before giving the processor away */
-#define YIELDS        50       /* before sleeping */
-#define SLEEP_100NS   (-2000LL) /* 0.2 ms */
+#define SPINS                     200       /* before giving the processor away */
+#define YIELDS                    50        /* before sleeping */
+#define SLEEP_100NS               (-2000LL) /* 0.2 ms */
 #define SLEEPS_BEFORE_DEATH_CHECK 25
 
 static HANDLE log_handle;
@@ -33,7 +33,12 @@ static bool is_dead(uint64_t owner)
     bool dead = NtWaitForSingleObject(handle, FALSE, &now) == STATUS_SUCCESS;
     if (!dead && process) {
         /* the id may have been given to a thread of another process since */
-        struct { NTSTATUS exit; void *teb; CLIENT_ID id; ULONG_PTR rest[3]; } info;
+        struct {
+            NTSTATUS exit;
+            void *teb;
+            CLIENT_ID id;
+            ULONG_PTR rest[3];
+        } info;
         if (!NtQueryInformationThread(handle, ThreadBasicInformation, &info, sizeof info, NULL))
             dead = (uint32_t)(uintptr_t)info.id.UniqueProcess != process;
     }
@@ -89,8 +94,8 @@ static void repair(void)
         !file_real.query_information(log_handle, &io, &info, sizeof info, FI_STANDARD)) {
         size_t size = (size_t)info.EndOfFile.QuadPart;
         uint8_t *bytes = guest_alloc(size ? size : 1);
-        if (bytes && !file_real.read(log_handle, NULL, NULL, NULL, &io, bytes, (ULONG)size, &offset,
-                                 NULL) &&
+        if (bytes &&
+            !file_real.read(log_handle, NULL, NULL, NULL, &io, bytes, (ULONG)size, &offset, NULL) &&
             fvm_log_replay(bytes, size, guest_index, &log)) {
             guest_shared->log_tail = log.valid;
             guest_shared->log_seq = log.last_seq;
@@ -158,7 +163,8 @@ void file_unlock(void)
     __atomic_store_n(&guest_shared->lock_owner, 0, __ATOMIC_RELEASE);
 }
 
-/* --- the log ------------------------------------------------------------------------------------ */
+/* --- the log ------------------------------------------------------------------------------------
+ */
 
 static NTSTATUS write_log(const void *bytes, uint32_t size)
 {
@@ -219,7 +225,10 @@ void file_record_commit(void)
     if (rename) record_done();
 }
 
-void file_record_cancel(void) { cut_log(); }
+void file_record_cancel(void)
+{
+    cut_log();
+}
 
 /* Ends a rename: from here on an object at the old place is another one, which a repair must
  * not take for a rename that was not finished. */

@@ -5,7 +5,7 @@ struct file_real file_real;
 
 #define HOOK(export, member)                                                                       \
     {                                                                                              \
-        #export, (void *)file_hook_##member, (void **)&file_real.member                           \
+#export, (void *)file_hook_##member, (void **)&file_real.member                            \
     }
 
 const struct guest_hook guest_file_hooks[] = {
@@ -44,8 +44,8 @@ _Static_assert(offsetof(struct fvm_shared, stale_opens) == 56, "boot/entry.S kno
 const struct guest_filter guest_file_filters[] = {
     {"NtReadFile", 0},
     {"NtQueryInformationFile", CLASS(FI_NAME) | CLASS(FI_ALL) | CLASS(FI_ID)},
-    {"NtSetInformationFile", CLASS(FI_BASIC) | CLASS(FI_RENAME) | CLASS(FI_LINK) |
-                                 CLASS(FI_DISPOSITION) | CLASS(FI_PIPE)},
+    {"NtSetInformationFile",
+     CLASS(FI_BASIC) | CLASS(FI_RENAME) | CLASS(FI_LINK) | CLASS(FI_DISPOSITION) | CLASS(FI_PIPE)},
     {NULL, 0},
 };
 

@@ -223,11 +223,10 @@ static bool prepare_imports(struct guest_error *error)
 bool guest_hooks_prepare(const uint8_t *ntdll, const uint8_t *win32u, struct guest_error *error)
 {
     const struct guest_hook *const tables[] = {
-        guest_raw_hooks,          guest_file_hooks,     guest_device_hooks,
-        guest_machine_hooks,
-        guest_process_hooks,      guest_registry_hooks, guest_object_hooks,
-        guest_process_list_hooks, guest_serve_hooks,    guest_window_server_hooks,
-        guest_session_hooks,      guest_atom_hooks};
+        guest_raw_hooks,           guest_file_hooks,         guest_device_hooks,
+        guest_machine_hooks,       guest_process_hooks,      guest_registry_hooks,
+        guest_object_hooks,        guest_process_list_hooks, guest_serve_hooks,
+        guest_window_server_hooks, guest_session_hooks,      guest_atom_hooks};
     const struct guest_hook *const win32u_tables[] = {guest_settings_hooks, guest_window_hooks,
                                                       guest_atom_name_hooks, guest_hook_hooks,
                                                       guest_property_hooks};

@@ -203,10 +203,10 @@ static NTSTATUS create(struct creation *c, HANDLE *process_out, HANDLE *thread_o
      * of the program has run: it can be made again. */
     int tries = 3;
     do {
-        status = real_NtCreateUserProcess(
-            &process, &thread, process_all, thread_all, process_attr, thread_attr, flags,
-            thread_flags | NT_THREAD_CREATE_SUSPENDED, params, info,
-            (struct nt_ps_attribute_list *)&c->total_length);
+        status =
+            real_NtCreateUserProcess(&process, &thread, process_all, thread_all, process_attr,
+                                     thread_attr, flags, thread_flags | NT_THREAD_CREATE_SUSPENDED,
+                                     params, info, (struct nt_ps_attribute_list *)&c->total_length);
     } while (status == NT_INTERNAL_ERROR && --tries);
     if (status < 0) return status;
     if (!process || !thread) /* not a process of the host's: see check_image */

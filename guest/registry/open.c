@@ -50,8 +50,8 @@ static bool is_key(NTSTATUS status)
 
 /* Most keys are the base's, with nothing of the VM's on the way to them: one short look-up, and
  * the host opens them by the program's own name. False: it takes the long way. attr: a copy. */
-static bool open_plain(HANDLE *out, ACCESS_MASK access, const OBJECT_ATTRIBUTES *attr, ULONG options,
-                       NTSTATUS *status)
+static bool open_plain(HANDLE *out, ACCESS_MASK access, const OBJECT_ATTRIBUTES *attr,
+                       ULONG options, NTSTATUS *status)
 {
     static const fvm_wchar top[] = {'\\', 'R', 'e', 'g', 'i', 's', 't', 'r', 'y', '\\'};
     const uint32_t top_len = sizeof top / sizeof *top;
@@ -65,7 +65,8 @@ static bool open_plain(HANDLE *out, ACCESS_MASK access, const OBJECT_ATTRIBUTES 
     HANDLE handle = NULL;
 
     if (reg_shared()->secured || attr->Length != sizeof *attr ||
-        !guest_read(&text, attr->ObjectName, sizeof text) || text.Length > sizeof name || text.Length & 1 || !guest_read(name, text.Buffer, text.Length))
+        !guest_read(&text, attr->ObjectName, sizeof text) || text.Length > sizeof name ||
+        text.Length & 1 || !guest_read(name, text.Buffer, text.Length))
         return false;
     rest.len = text.Length / (uint32_t)sizeof *name;
     if (attr->RootDirectory) {
@@ -83,8 +84,7 @@ static bool open_plain(HANDLE *out, ACCESS_MASK access, const OBJECT_ATTRIBUTES 
     for (struct reg_read read = {0}; plain && reg_reading(&read);) {
         uint64_t known = root.h ? root.h->cache : (uint64_t)read.seq << 32 | fvm_reg_root(r);
         seq = read.seq;
-        plain = known >> 32 == seq &&
-                fvm_reg_is_plain(r, (uint32_t)known, base, rest, &node);
+        plain = known >> 32 == seq && fvm_reg_is_plain(r, (uint32_t)known, base, rest, &node);
     }
     if (plain) {
         text.Buffer = (WCHAR *)name;
@@ -171,7 +171,8 @@ NTSTATUS NTAPI reg_hook_open_key(HANDLE *key, ACCESS_MASK access, const OBJECT_A
     return open_key(key, access, attr, 0);
 }
 
-/* --- creating ------------------------------------------------------------------------------------ */
+/* --- creating ------------------------------------------------------------------------------------
+ */
 
 struct request {
     HANDLE handle;
@@ -225,7 +226,8 @@ static NTSTATUS spell_parent(struct reg_name *name, const struct request *q)
     int len = -1;
     if (info && !reg_real.query_key(handle, KEY_NAME, info, 2 * FVM_REG_PATH_MAX, &used)) {
         fvm_wchar *path = (fvm_wchar *)info + 2 * FVM_REG_PATH_MAX;
-        len = fvm_reg_path_from_nt((struct fvm_wstr){(fvm_wchar *)info->name, info->size / 2}, path);
+        len =
+            fvm_reg_path_from_nt((struct fvm_wstr){(fvm_wchar *)info->name, info->size / 2}, path);
         if (len >= 0)
             for (struct reg_read read = {0}; reg_reading(&read);)
                 name->input_len = (uint32_t)fvm_reg_base_to_view(
@@ -304,8 +306,7 @@ static void set_class(struct reg_name *name, const struct request *q, bool open_
     }
     if (!differs) return;
     /* in the log stands the base's own spelling */
-    if (!private && !name->look.node &&
-        reg_key_begin(q->handle, true, &key, &status) == REG_OURS) {
+    if (!private && !name->look.node && reg_key_begin(q->handle, true, &key, &status) == REG_OURS) {
         int len = reg_key_path(&key, name->input, true);
         reg_key_end(&key);
         if (len < 0) return;
@@ -313,8 +314,8 @@ static void set_class(struct reg_name *name, const struct request *q, bool open_
         open_link = true;
     }
     reg_lock();
-    if (!reg_look_again(name, open_link) && (name->look.verdict == FVM_REG_IS_PRIVATE ||
-                                        name->look.verdict == FVM_REG_IS_BASE)) {
+    if (!reg_look_again(name, open_link) &&
+        (name->look.verdict == FVM_REG_IS_PRIVATE || name->look.verdict == FVM_REG_IS_BASE)) {
         rec.path = (struct fvm_wstr){name->look.canon, name->look.canon_len};
         if (rec.path.len) reg_record(&rec);
     }
@@ -347,8 +348,8 @@ static NTSTATUS create_named(struct reg_name *name, struct request *q)
             return status;
         }
         if (look->verdict == FVM_REG_IS_BASE) {
-            status = open_base(name, &q->attr, leads_there(name), open_link, q->access, 0,
-                               &q->handle);
+            status =
+                open_base(name, &q->attr, leads_there(name), open_link, q->access, 0, &q->handle);
             if (has_handle(status) && link) {
                 reg_real.close(q->handle);
                 q->handle = NULL;

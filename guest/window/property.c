@@ -1,6 +1,6 @@
-/* Properties of windows. A program names them by a string or by a global atom, and takes the two for
- * one. Strings go to the host as they are, atoms carry the VM's mark (atom.c): where the VM has an
- * atom of a string, that is the property meant, unless the window has one of the plain string
+/* Properties of windows. A program names them by a string or by a global atom, and takes the two
+ * for one. Strings go to the host as they are, atoms carry the VM's mark (atom.c): where the VM has
+ * an atom of a string, that is the property meant, unless the window has one of the plain string
  * (which was set before there was such an atom, or by a Unix part). */
 #include "window.h"
 

@@ -1,5 +1,6 @@
 /* Window stations and desktops: what they are called, which ones there are, where processes and
- * threads stand. Properties of windows: a string and the global atom of it are one name. Run without arguments behind the directory; "child" is its own child. */
+ * threads stand. Properties of windows: a string and the global atom of it are one name. Run
+ * without arguments behind the directory; "child" is its own child. */
 #include "test.h"
 
 static const char *name_of(HANDLE h)
@@ -171,7 +172,7 @@ static void properties(void)
     HWND w = CreateWindowW(L"STATIC", NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
     ATOM atom = GlobalAddAtomW(early);
 #define BY_ATOM(a) ((const WCHAR *)(ULONG_PTR)(a))
-#define SAY(x) t_say("%s: %d", #x, (int)(ULONG_PTR)(x))
+#define SAY(x)     t_say("%s: %d", #x, (int)(ULONG_PTR)(x))
 
     t_part("properties");
     SAY(SetPropW(w, BY_ATOM(atom), (HANDLE)11));
