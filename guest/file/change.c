@@ -33,14 +33,8 @@ static bool is_dead(uint64_t owner)
     bool dead = NtWaitForSingleObject(handle, FALSE, &now) == STATUS_SUCCESS;
     if (!dead && process) {
         /* the id may have been given to a thread of another process since */
-        struct {
-            NTSTATUS exit;
-            void *teb;
-            CLIENT_ID id;
-            ULONG_PTR rest[3];
-        } info;
-        if (!NtQueryInformationThread(handle, ThreadBasicInformation, &info, sizeof info, NULL))
-            dead = (uint32_t)(uintptr_t)info.id.UniqueProcess != process;
+        uint32_t now_of = guest_process_of_thread(handle);
+        dead = now_of && now_of != process;
     }
     file_real.close(handle);
     return dead;

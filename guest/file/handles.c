@@ -1,35 +1,15 @@
 /* What the guest remembers about open handles, and the end of handles. */
 #include "file.h"
-
-/* Handle values are small multiples of four: two levels of pointers, made as needed. */
-#define CHUNK_SLOTS 1024u
-#define CHUNKS      4096u
+#include "guest_slots.h"
 
 /* A slot holds a pointer to an entry, or, for a plain file of the base, the id of its note
  * in the table of open files (times two plus one): no memory is needed for those. */
-static struct file_handle **volatile chunks[CHUNKS];
+static struct guest_slots table;
 static guest_lock table_lock;
 
 static bool is_note(const struct file_handle *h) { return (uintptr_t)h & 1; }
 
-static struct file_handle **slot_of(HANDLE handle, bool make)
-{
-    uintptr_t index = (uintptr_t)handle >> 2;
-
-    if (index >= (uintptr_t)CHUNK_SLOTS * CHUNKS) return NULL; /* pseudo handles and nonsense */
-    struct file_handle **chunk = chunks[index / CHUNK_SLOTS];
-    if (!chunk) {
-        if (!make) return NULL;
-        struct file_handle **fresh = guest_alloc(CHUNK_SLOTS * sizeof *fresh);
-        if (!fresh) return NULL;
-        if (__atomic_compare_exchange_n(&chunks[index / CHUNK_SLOTS], &chunk, fresh, false,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-            chunk = fresh;
-        else
-            guest_free(fresh);
-    }
-    return &chunk[index % CHUNK_SLOTS];
-}
+static void **slot_of(HANDLE handle, bool make) { return guest_slot(&table, handle, make); }
 
 void file_handle_release(struct file_handle *h)
 {
@@ -44,7 +24,7 @@ void file_handle_release(struct file_handle *h)
     guest_free(h);
 }
 
-static struct file_handle *replace(struct file_handle **slot, struct file_handle *h)
+static struct file_handle *replace(void **slot, struct file_handle *h)
 {
     guest_lock_acquire(&table_lock);
     struct file_handle *old = *slot;
@@ -55,7 +35,7 @@ static struct file_handle *replace(struct file_handle **slot, struct file_handle
 
 struct file_handle *file_handle_add(HANDLE handle, struct fvm_wstr view)
 {
-    struct file_handle **slot = slot_of(handle, true);
+    void **slot = slot_of(handle, true);
     struct file_handle *h = slot ? guest_alloc(sizeof *h + view.len * sizeof(WCHAR)) : NULL;
 
     if (!h) return NULL;
@@ -70,13 +50,14 @@ struct file_handle *file_handle_add(HANDLE handle, struct fvm_wstr view)
 
 uint32_t file_handle_open_id(HANDLE handle)
 {
-    struct file_handle **slot = slot_of(handle, false), *h = slot ? *slot : NULL;
+    void **slot = slot_of(handle, false);
+    struct file_handle *h = slot ? *slot : NULL;
     return h && is_note(h) ? (uint32_t)((uintptr_t)h >> 1) : 0;
 }
 
 void file_handle_set_open(HANDLE handle, uint32_t id)
 {
-    struct file_handle **slot = slot_of(handle, true);
+    void **slot = slot_of(handle, true);
     struct file_handle *note = (struct file_handle *)(((uintptr_t)id << 1) | 1);
 
     struct file_handle *h = file_handle_get(handle);
@@ -90,7 +71,8 @@ void file_handle_set_open(HANDLE handle, uint32_t id)
 
 struct file_handle *file_handle_get(HANDLE handle)
 {
-    struct file_handle **slot = slot_of(handle, false), *h = NULL;
+    void **slot = slot_of(handle, false);
+    struct file_handle *h = NULL;
 
     if (!slot || !*slot) return NULL;
     guest_lock_acquire(&table_lock);
@@ -102,7 +84,7 @@ struct file_handle *file_handle_get(HANDLE handle)
 
 struct file_handle *file_handle_remove(HANDLE handle)
 {
-    struct file_handle **slot = slot_of(handle, false);
+    void **slot = slot_of(handle, false);
 
     if (!slot || !*slot) return NULL;
     return replace(slot, NULL); /* the table's reference becomes the caller's */
@@ -111,7 +93,7 @@ struct file_handle *file_handle_remove(HANDLE handle)
 /* Puts an entry back whose handle turned out to stay open. */
 static void put_back(HANDLE handle, struct file_handle *h)
 {
-    struct file_handle **slot = slot_of(handle, false);
+    void **slot = slot_of(handle, false);
 
     file_handle_release(slot ? replace(slot, h) : h);
 }
@@ -204,10 +186,10 @@ void file_handles_hold(bool hold)
 /* The host closes what a process leaves open; what is to be deleted then is recorded here. */
 void file_handles_at_exit(void)
 {
-    for (uint32_t i = 0; i < CHUNKS; i++) {
-        for (uint32_t k = 0; chunks[i] && k < CHUNK_SLOTS; k++) {
-            struct file_handle *h = chunks[i][k];
-            HANDLE handle = (HANDLE)(((uintptr_t)i * CHUNK_SLOTS + k) << 2);
+    for (uint32_t i = 0; i < GUEST_CHUNKS; i++) {
+        for (uint32_t k = 0; table.chunks[i] && k < GUEST_CHUNK_SLOTS; k++) {
+            struct file_handle *h = table.chunks[i][k];
+            HANDLE handle = (HANDLE)(((uintptr_t)i * GUEST_CHUNK_SLOTS + k) << 2);
             if (!h) continue;
             if (is_note(h) ? file_open_is_doomed((uint32_t)((uintptr_t)h >> 1))
                            : h->delete_base || h->delete_on_close)

@@ -51,7 +51,8 @@ int memcmp(const void *a, const void *b, size_t n);
 
 /* --- hooks (hook/) -------------------------------------------------------------------
  * Each namespace has its tables, ended by a NULL name. name is an export that is a system
- * call stub, of ntdll or of win32u (a table has calls of one of them; hook/patch.c lists both); real receives a trampoline that makes the call itself. */
+ * call stub, of ntdll or of win32u (a table has calls of one of them; hook/patch.c lists both);
+ * real receives a trampoline that makes the call itself. */
 /* A NULL hook changes nothing in the host's ntdll: only the trampoline is made, for calls of the
  * guest's own that must not meet its hooks. Several tables may ask for the same trampoline, but
  * only one of them may hook an export. */
@@ -60,15 +61,15 @@ struct guest_hook {
     void *hook;
     void **real;
 };
-extern const struct guest_hook guest_file_hooks[];     /* file/ */
-extern const struct guest_hook guest_device_hooks[];   /* device/ */
+extern const struct guest_hook guest_file_hooks[];   /* file/ */
+extern const struct guest_hook guest_device_hooks[]; /* device/ */
 extern const struct guest_hook guest_machine_hooks[];
 extern const struct guest_hook guest_process_hooks[];  /* process/ */
 extern const struct guest_hook guest_registry_hooks[]; /* registry/ */
 extern const struct guest_hook guest_object_hooks[];   /* object/, pipe/ */
 extern const struct guest_hook guest_process_list_hooks[];
-extern const struct guest_hook guest_settings_hooks[]; /* settings/: calls of win32u */
-extern const struct guest_hook guest_window_hooks[];   /* window/: calls of win32u */
+extern const struct guest_hook guest_settings_hooks[];      /* settings/: calls of win32u */
+extern const struct guest_hook guest_window_hooks[];        /* window/: calls of win32u */
 extern const struct guest_hook guest_window_server_hooks[]; /* window/: others */
 
 /* A hooked call that need not be entered as long as no file of the base has been copied while it
@@ -145,9 +146,9 @@ NTSTATUS guest_create_device(guest_create_file_fn real, HANDLE *handle, ACCESS_M
 #define GUEST_FSCTL_PIPE_WAIT 0x110018U
 typedef NTSTATUS(NTAPI *guest_control_fn)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, ULONG,
                                           void *, ULONG, void *, ULONG);
-NTSTATUS guest_pipe_wait(guest_control_fn real, HANDLE file, HANDLE event, void *apc,
-                         void *context, IO_STATUS_BLOCK *io, const void *in, ULONG in_size,
-                         void *out, ULONG out_size);
+NTSTATUS guest_pipe_wait(guest_control_fn real, HANDLE file, HANDLE event, void *apc, void *context,
+                         IO_STATUS_BLOCK *io, const void *in, ULONG in_size, void *out,
+                         ULONG out_size);
 /* pipe/wait.c: NtQueryInformationFile, which real does, has written the name of a file to info
  * + at (struct of length and text), for a buffer of length bytes. When it is that of one of the
  * VM's pipes, asks again and puts the VM's name there. info has room for GUEST_SCRATCH_SIZE. */
@@ -174,6 +175,8 @@ NTSTATUS guest_open_thread(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES
                            CLIENT_ID *id);
 /* process/list.c: is this the id of a process of the VM? */
 bool guest_is_member(uint32_t pid);
+/* process/list.c: the id of the process of a thread, by a handle that may ask; 0: not known. */
+uint32_t guest_process_of_thread(HANDLE thread);
 /* process/list.c: may the program share the console of the process whose id is the input of
  * this request (AttachConsole)? */
 #define GUEST_CONDRV_BIND_PID 0x5000ccU

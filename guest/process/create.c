@@ -125,13 +125,12 @@ static NTSTATUS check_image(struct creation *c)
  * that process for a driver that a program has installed there. */
 static NTSTATUS refuse_drivers(struct creation *c)
 {
-    static const char name[] = "\\winedevice.exe";
-    const uint32_t len = sizeof(name) - 1;
+    static const fvm_wchar name[] = u"\\winedevice.exe";
     struct fvm_wstr view = view_name(c);
 
-    if (guest_attached || view.len < len) return 0;
-    for (uint32_t i = 0; i < len; i++)
-        if (fvm_downcase(view.ptr[view.len - len + i]) != (fvm_wchar)name[i]) return 0;
+    if (guest_attached ||
+        !fvm_name_ends(view.ptr, view.len, name, sizeof(name) / sizeof(*name) - 1))
+        return 0;
     guest_event("refused", "NtCreateUserProcess", view, "drivers cannot be loaded in a VM");
     return NT_ACCESS_DENIED;
 }

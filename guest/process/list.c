@@ -108,8 +108,7 @@ NTSTATUS NTAPI hook_NtOpenProcess(HANDLE *handle, ACCESS_MASK access, OBJECT_ATT
     return status;
 }
 
-NTSTATUS NTAPI hook_NtOpenThread(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attr,
-                                 CLIENT_ID *id)
+uint32_t guest_process_of_thread(HANDLE thread)
 {
     struct { /* THREAD_BASIC_INFORMATION */
         NTSTATUS exit;
@@ -118,6 +117,15 @@ NTSTATUS NTAPI hook_NtOpenThread(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTR
         ULONG_PTR affinity;
         LONG priority[2];
     } info;
+
+    if (real_query_thread(thread, 0 /* ThreadBasicInformation */, &info, sizeof(info), NULL))
+        return 0;
+    return (uint32_t)(uintptr_t)info.id.UniqueProcess;
+}
+
+NTSTATUS NTAPI hook_NtOpenThread(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attr,
+                                 CLIENT_ID *id)
+{
     OBJECT_ATTRIBUTES plain;
     CLIENT_ID asked;
     HANDLE thread;
@@ -130,8 +138,8 @@ NTSTATUS NTAPI hook_NtOpenThread(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTR
     InitializeObjectAttributes(&plain, NULL, 0, NULL, NULL);
     /* the thread keeps its process, and that its id */
     if (real_open_thread(&thread, QUERY_THREAD, &plain, &asked)) return fail(handle);
-    if (!real_query_thread(thread, 0 /* ThreadBasicInformation */, &info, sizeof(info), NULL) &&
-        guest_is_member((uint32_t)(uintptr_t)info.id.UniqueProcess))
+    uint32_t pid = guest_process_of_thread(thread);
+    if (pid && guest_is_member(pid))
         status = real_open_thread(handle, access, attr, &asked);
     else
         status = fail(handle);

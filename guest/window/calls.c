@@ -250,7 +250,6 @@ const struct guest_hook guest_window_server_hooks[] = {
     {"wine_server_call", window_hook_server_call, (void **)&window_real.server_call},
     {"NtOpenDirectoryObject", NULL, (void **)&window_real.open_directory},
     {"NtQueryDirectoryObject", NULL, (void **)&window_real.query_directory},
-    {"NtQueryInformationThread", NULL, (void **)&window_real.query_thread},
     {"NtClose", NULL, (void **)&window_real.close},
     {NULL, NULL, NULL},
 };

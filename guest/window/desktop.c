@@ -11,12 +11,8 @@
 
 static bool ends_with(const UNICODE_STRING *s, const fvm_wchar *end, uint32_t len)
 {
-    uint32_t n = s->Length / (uint32_t)sizeof(WCHAR);
-
-    if (!s->Buffer || n < len) return false;
-    for (uint32_t i = 0; i < len; i++)
-        if (fvm_upcase((fvm_wchar)s->Buffer[n - len + i]) != fvm_upcase(end[i])) return false;
-    return true;
+    return s->Buffer &&
+           fvm_name_ends((const fvm_wchar *)s->Buffer, s->Length / sizeof(WCHAR), end, len);
 }
 
 static bool contains(const UNICODE_STRING *s, const fvm_wchar *text, uint32_t len)

@@ -50,23 +50,14 @@ uint64_t window_confine(uint64_t hwnd)
 /* The process of a thread; 0: there is no such thread. */
 static uint32_t thread_process(uint32_t tid)
 {
-    struct { /* THREAD_BASIC_INFORMATION */
-        NTSTATUS exit;
-        void *teb;
-        CLIENT_ID id;
-        ULONG_PTR affinity;
-        LONG priority[2];
-    } info;
     CLIENT_ID id = {.UniqueThread = (HANDLE)(uintptr_t)tid};
     OBJECT_ATTRIBUTES attr;
     HANDLE thread;
-    uint32_t pid = 0;
+    uint32_t pid;
 
     InitializeObjectAttributes(&attr, NULL, 0, NULL, NULL);
     if (guest_open_thread(&thread, THREAD_QUERY_LIMITED_INFORMATION, &attr, &id) < 0) return 0;
-    if (window_real.query_thread(thread, 0 /* ThreadBasicInformation */, &info, sizeof(info),
-                                 NULL) >= 0)
-        pid = (uint32_t)(uintptr_t)info.id.UniqueProcess;
+    pid = guest_process_of_thread(thread);
     window_real.close(thread);
     return pid;
 }

@@ -25,12 +25,10 @@ static bool is_text(const WCHAR *s, uint32_t len, const char *text)
 static bool is_wineboot(const UNICODE_STRING *image)
 {
     static const fvm_wchar end[] = u"\\system32\\wineboot.exe";
-    uint32_t len = image->Length / (uint32_t)sizeof(WCHAR), n = sizeof(end) / sizeof(*end) - 1;
 
-    if (!image->Buffer || len < n) return false;
-    for (uint32_t i = 0; i < n; i++)
-        if (fvm_upcase((fvm_wchar)image->Buffer[len - n + i]) != fvm_upcase(end[i])) return false;
-    return true;
+    return image->Buffer &&
+           fvm_name_ends((const fvm_wchar *)image->Buffer, image->Length / sizeof(WCHAR), end,
+                         sizeof(end) / sizeof(*end) - 1);
 }
 
 /* Does it ask nobody? Then what it ends is not to be started anew meanwhile. */

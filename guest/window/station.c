@@ -105,13 +105,14 @@ NTSTATUS NTAPI window_hook_initialize(const void *procs_a, const void *procs_w, 
                                       void *module)
 {
     /* the length alone: programs read the name by its pointer */
-    volatile USHORT *named = desktop_parameter() ? &desktop_parameter()->Length : NULL;
-    USHORT len = named ? *named : 0;
-    NTSTATUS status;
+    UNICODE_STRING *named = desktop_parameter();
+    const USHORT none = 0;
+    USHORT len;
+    bool hidden = named && guest_read(&len, &named->Length, sizeof(len)) && len &&
+                  guest_write(&named->Length, &none, sizeof(none));
+    NTSTATUS status = window_real.initialize(procs_a, procs_w, workers, module);
 
-    if (len) *named = 0;
-    status = window_real.initialize(procs_a, procs_w, workers, module);
-    if (len) *named = len;
+    if (hidden) guest_write(&named->Length, &len, sizeof(len));
     return status;
 }
 

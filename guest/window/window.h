@@ -20,7 +20,6 @@ struct window_real {
     NTSTATUS(CDECL *server_call)(void *);
     NTSTATUS(NTAPI *open_directory)(HANDLE *, ACCESS_MASK, const OBJECT_ATTRIBUTES *);
     NTSTATUS(NTAPI *query_directory)(HANDLE, void *, ULONG, BOOLEAN, BOOLEAN, ULONG *, ULONG *);
-    NTSTATUS(NTAPI *query_thread)(HANDLE, ULONG, void *, ULONG, ULONG *);
     NTSTATUS(NTAPI *close)(HANDLE);
 };
 extern struct window_real window_real;

@@ -545,6 +545,7 @@ static HANDLE spawn(bool with_root, const char *fmt, va_list args)
     STARTUPINFOA start = {.cb = sizeof start};
     PROCESS_INFORMATION info;
     char *line = malloc(40000);
+    BOOL made = FALSE;
     int len;
 
     if (!line) t_die("no memory");
@@ -552,7 +553,13 @@ static HANDLE spawn(bool with_root, const char *fmt, va_list args)
     if (with_root) len += sprintf(line + len, "\"%s\" ", t_text(t_root, -1));
     vsnprintf(line + len, (size_t)(40000 - len), fmt, args);
     fflush(stdout);
-    if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &info))
+    /* Now and then the host loses a new process before it has begun (guest/process/create.c has
+     * the figures): in a VM it is made again, natively by nobody but us. */
+    for (int tries = 3; tries; tries--) {
+        made = CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &info);
+        if (made || GetLastError() != ERROR_INTERNAL_ERROR) break;
+    }
+    if (!made)
         t_die("cannot start %s: %lu", line, GetLastError());
     free(line);
     CloseHandle(info.hThread);
